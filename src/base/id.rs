@@ -1,0 +1,117 @@
+//! Ids: random, or ordered by time per node; never a global sequence.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::clock::Timestamp;
+
+/// Random bytes from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness to give; nothing in this program would be safe then.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+macro_rules! id128 {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub [u8; 16]);
+
+        impl $name {
+            /// A fresh random id.
+            pub fn random() -> Self {
+                Self(random())
+            }
+
+            /// Parses 32 lower-case hex digits; `None` for anything else.
+            pub fn parse(text: &str) -> Option<Self> {
+                if text.bytes().any(|b| b.is_ascii_uppercase()) {
+                    return None;
+                }
+                let mut bytes = [0; 16];
+                hex::decode_to_slice(text, &mut bytes).ok()?;
+                Some(Self(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not 32 hex digits"))
+            }
+        }
+    };
+}
+
+id128! {
+    /// Names one blob file for ever: never derived from the digest, never used twice, so that no deletion can hit a
+    /// file that a later push made (ARCHITECTURE.md, "Garbage collection").
+    FileId
+}
+id128! {
+    /// Names an upload session. It is as good as a password for that session, so it is random.
+    UploadId
+}
+id128! {
+    /// Names an event; ordered by the time of the node that wrote it.
+    EventId
+}
+id128! {
+    /// Names a job; ordered by the time of the node that wrote it.
+    JobId
+}
+
+/// Six bytes of milliseconds, then ten random bytes: ordered by time, unique without coordination.
+fn time_ordered(now: Timestamp) -> [u8; 16] {
+    let mut bytes = random::<16>();
+    bytes[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
+    bytes
+}
+
+impl EventId {
+    /// An id that sorts after those of earlier milliseconds.
+    pub fn at(now: Timestamp) -> Self {
+        Self(time_ordered(now))
+    }
+}
+
+impl JobId {
+    /// An id that sorts after those of earlier milliseconds.
+    pub fn at(now: Timestamp) -> Self {
+        Self(time_ordered(now))
+    }
+}
+
+/// Names a repository for its lifetime; a name that is deleted and pushed again gets another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RepoId(pub u64);
+
+impl RepoId {
+    /// A fresh random id.
+    pub fn random() -> Self {
+        Self(u64::from_be_bytes(random()))
+    }
+}

@@ -1,0 +1,13 @@
+//! Floor 1: what every noun needs: time, ids, secrets, pages, settings.
+
+pub mod clock;
+pub mod config;
+pub mod id;
+pub mod page;
+pub mod secret;
+
+pub use clock::{Clock, Timestamp};
+pub use config::Config;
+pub use id::{EventId, FileId, JobId, RepoId, UploadId};
+pub use page::Page;
+pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! The distribution API (and Docker's): one file per noun, found from [`route`].

@@ -1,0 +1,13 @@
+//! Floor 2: the metadata store.
+//!
+//! [`engine`] is the only file that knows redb; [`tables`] draws the layout; one file per noun has the typed
+//! functions over a transaction. Closures given to [`Engine::write`] keep the rules that a distributed engine would
+//! ask for: they may be run again, do no I/O, take `now` as input and check every invariant inside the transaction.
+
+pub mod engine;
+pub mod key;
+pub mod record;
+pub mod tables;
+
+pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
+pub use tables::Table;

@@ -1,0 +1,20 @@
+//! The layout of the metadata store: every table, its key and its value, in one place.
+//!
+//! Keys are written with [`super::key::Key`]; values are a format byte plus JSON ([`super::record`]), bodies raw.
+
+/// A table of byte keys and byte values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Table(&'static str);
+
+impl Table {
+    /// The table's name in the store.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// `name` → single values: schema version, instance id, steady time.
+pub const META: Table = Table("meta");
+
+/// Every table, so that the engine can create them all at once.
+pub const ALL: &[Table] = &[META];

@@ -1,0 +1,14 @@
+//! Floor 1: the registry's nouns as plain records, and [`Operation`]: what is asked.
+
+pub mod account;
+pub mod event;
+pub mod job;
+pub mod operation;
+pub mod permission;
+pub mod principal;
+
+pub use event::Event;
+pub use job::Job;
+pub use operation::Operation;
+pub use permission::{Action, Decision};
+pub use principal::{Caller, Principal};

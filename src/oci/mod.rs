@@ -1,0 +1,24 @@
+//! Floor 0: the words of the OCI distribution and image specifications, as types.
+//!
+//! Everything here is pure: no clock, no store, no HTTP. A value of one of these types has been checked once,
+//! at the edge, and is carried from there on; no code below the wire parses a string again.
+
+pub mod code;
+pub mod descriptor;
+pub mod digest;
+pub mod manifest;
+pub mod media_type;
+pub mod name;
+pub mod range;
+pub mod reference;
+pub mod scope;
+pub mod tag;
+
+pub use code::Code;
+pub use descriptor::Descriptor;
+pub use digest::{Algorithm, Digest, Hasher};
+pub use manifest::Manifest;
+pub use media_type::MediaType;
+pub use name::RepoName;
+pub use reference::Reference;
+pub use tag::Tag;
