@@ -193,6 +193,12 @@ impl WriteTx {
         todo!()
     }
 
+    /// Lifts the key limit.
+    pub fn allow_many_keys(&mut self, reason: &'static str) {
+        let _ = reason;
+        todo!()
+    }
+
     /// Runs `effect` once this closure is durable, even if its caller has gone away.
     pub fn on_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         let _ = effect;

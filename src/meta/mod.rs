@@ -9,5 +9,14 @@ pub mod key;
 pub mod record;
 pub mod tables;
 
+pub mod blob;
+pub mod event;
+pub mod job;
+pub mod lease;
+pub mod manifest;
+pub mod referrer;
+pub mod repo;
+pub mod tag;
+
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;
