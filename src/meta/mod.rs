@@ -6,6 +6,7 @@
 
 pub mod engine;
 pub mod key;
+pub mod migrate;
 pub mod record;
 pub mod tables;
 
@@ -17,6 +18,8 @@ pub mod manifest;
 pub mod referrer;
 pub mod repo;
 pub mod tag;
+#[cfg(test)]
+mod suite;
 
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

@@ -4,13 +4,13 @@
 //! byte plus JSON ([`super::record`]), bodies raw. `repo` is a [`crate::base::RepoId`]; `→ ()` means an empty value.
 
 /// A table of byte keys and byte values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Table(&'static str);
 
 impl Table {
-    /// A table for an engine's own tests.
+    /// A table that only the engine's tests have.
     #[cfg(test)]
-    pub(crate) const fn for_tests(name: &'static str) -> Self {
+    pub(super) const fn for_test(name: &'static str) -> Self {
         Self(name)
     }
 
