@@ -70,7 +70,7 @@ mod tests {
     proptest! {
         /// Any name without a colon and any password, with colons or not, come back as they were.
         #[test]
-        fn names_and_passwords_come_back(name in "[^:]*", password in ".*", scheme in "(?i)basic", padded: bool) {
+        fn names_and_passwords_come_back(name in "[^:]*", password in ".*", scheme in "[Bb][Aa][Ss][Ii][Cc]", padded: bool) {
             let mut encoded = BASE64.encode(format!("{name}:{password}"));
             if !padded {
                 encoded = encoded.trim_end_matches('=').to_owned();

@@ -80,12 +80,7 @@ fn in_catalog(anonymous_pull: bool, principal: &Principal) -> Option<&'static st
     }
 }
 
-fn in_repository(
-    anonymous_pull: bool,
-    principal: &Principal,
-    repo: &RepoName,
-    action: Action,
-) -> Option<&'static str> {
+fn in_repository(anonymous_pull: bool, principal: &Principal, repo: &RepoName, action: Action) -> Option<&'static str> {
     match principal {
         Principal::System => Some("the registry itself"),
         Principal::User { admin: true, .. } => Some("an administrator"),
@@ -180,8 +175,7 @@ mod tests {
         ];
         let all = [Allowed; 10];
         let nobody = [NeedsSignIn; 10];
-        let alice_private =
-            [Allowed, Forbidden, Allowed, Allowed, Allowed, Hidden, Hidden, Hidden, Hidden, Hidden];
+        let alice_private = [Allowed, Forbidden, Allowed, Allowed, Allowed, Hidden, Hidden, Hidden, Hidden, Hidden];
         let alice_public =
             [Allowed, Allowed, Allowed, Allowed, Allowed, Allowed, Forbidden, Forbidden, Allowed, Forbidden];
         let nobody_public = [
@@ -262,7 +256,10 @@ mod tests {
         let granted = |open, principal: &Principal, asked: Scope| grant(open, principal, &asked).map(|s| s.to_string());
         let asked = |name, actions| scope("repository", name, actions);
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(granted(false, &alice, asked("alice/app", &["push", "pull"])), some("repository:alice/app:pull,push"));
+        assert_eq!(
+            granted(false, &alice, asked("alice/app", &["push", "pull"])),
+            some("repository:alice/app:pull,push")
+        );
         assert_eq!(granted(false, &alice, asked("alice/app", &["*"])), some("repository:alice/app:delete,pull,push"));
         assert_eq!(granted(false, &alice, asked("lab/app", &["pull"])), None);
         assert_eq!(granted(true, &alice, asked("lab/app", &["pull", "push", "*"])), some("repository:lab/app:pull"));

@@ -11,8 +11,8 @@ use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
 
 use super::AccessError;
-use crate::base::id::random;
 use crate::base::Secret;
+use crate::base::id::random;
 use crate::meta::MetaError;
 use crate::model::account::Account;
 

@@ -27,11 +27,7 @@ fn hash(token: &str) -> RefreshHash {
 
 impl Access {
     /// Makes a refresh token for an account that has just signed in.
-    pub(super) async fn new_refresh_token(
-        &self,
-        account: &Account,
-        mut client: String,
-    ) -> Result<Secret, AccessError> {
+    pub(super) async fn new_refresh_token(&self, account: &Account, mut client: String) -> Result<Secret, AccessError> {
         client.truncate(client.floor_char_boundary(MAX_CLIENT));
         let text = BASE64.encode(random::<32>());
         let hash = hash(&text);

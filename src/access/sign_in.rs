@@ -115,7 +115,10 @@ impl Access {
         }
         match inner.throttle.check(&attempt.name, attempt.from, now) {
             Ok(()) => Ok(None),
-            Err(retry_after) => Err(AccessError::Throttled { retry_after }),
+            // In whole seconds, rounded up, as people and `Retry-After` count them.
+            Err(wait) => Err(AccessError::Throttled {
+                retry_after: Duration::from_secs(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)),
+            }),
         }
     }
 
