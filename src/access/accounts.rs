@@ -18,12 +18,15 @@ fn next_revision(before: u64, now: Timestamp) -> u64 {
 
 impl Access {
     /// Makes the `admin` account of the first start, unless an account is there already; tells whether it did. Hashes
-    /// and waits for the store: not for async threads.
+    /// and waits for the store.
     ///
     /// # Errors
     /// [`AccessError::Malformed`] when the password is too short or too long, or the store's fault.
+    ///
+    /// # Panics
+    /// On a thread that drives async tasks, as `Engine::write_blocking` does.
     pub fn create_admin(&self, password: &Secret) -> Result<bool, AccessError> {
-        if self.0.meta.read(|tx| account::any(tx))? {
+        if self.0.meta.read(account::any)? {
             return Ok(false);
         }
         check_new(password)?;

@@ -1,4 +1,4 @@
-//! The token service's answers (registry token authentication and OAuth2 specifications).
+//! The token service's answers (registry token authentication and `OAuth2` specifications).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::model::account::Account;
 use crate::oci::scope::Scope;
 
 /// Clients take a missing or shorter life for this one (token specification, `expires_in`).
-const SHORTEST: Duration = Duration::from_secs(60);
+const SHORTEST: Duration = Duration::from_mins(1);
 
 /// The most repositories that one token names, so that it still fits into a request's header.
 const MAX_SCOPES: usize = 50;

@@ -125,7 +125,7 @@ pub struct TokenAnswer {
 
 impl Default for AccessSettings {
     fn default() -> Self {
-        Self { anonymous_pull: false, token_ttl: Duration::from_secs(30 * 60) }
+        Self { anonymous_pull: false, token_ttl: Duration::from_mins(30) }
     }
 }
 
@@ -146,10 +146,13 @@ struct Inner {
 
 impl Access {
     /// Opens the module over the store; makes the registry's id and its token key on the first start. Waits for the
-    /// store: not for async threads.
+    /// store.
     ///
     /// # Errors
     /// When the store fails.
+    ///
+    /// # Panics
+    /// On a thread that drives async tasks, as [`Engine::write_blocking`] does.
     pub fn open(meta: Engine, clock: Clock, settings: AccessSettings) -> Result<Self, AccessError> {
         let keys = token::open(&meta, clock.now())?;
         Ok(Self(Arc::new(Inner {

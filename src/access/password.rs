@@ -253,6 +253,17 @@ mod tests {
     }
 
     #[test]
+    fn the_queue_has_an_end() {
+        let waiting = AtomicUsize::new(0);
+        let mut queue: Vec<_> = (0..MAX_WAITING).map(|_| Queue::join(&waiting).unwrap()).collect();
+        assert!(matches!(Queue::join(&waiting), Err(AccessError::Throttled { .. })));
+        queue.pop();
+        queue.push(Queue::join(&waiting).unwrap());
+        drop(queue);
+        assert_eq!(waiting.into_inner(), 0, "also who was sent away has left");
+    }
+
+    #[test]
     fn new_passwords_have_bounds() {
         for (length, fits) in [(0, false), (7, false), (8, true), (1024, true), (1025, false)] {
             assert_eq!(check_new(&Secret::new("x".repeat(length))).is_ok(), fits, "{length}");

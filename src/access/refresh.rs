@@ -14,7 +14,7 @@ use crate::meta::account::{self, RefreshHash};
 use crate::model::account::{Account, RefreshToken};
 
 /// How long a refresh token works.
-const LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+const LIFE: Duration = Duration::from_hours(90 * 24);
 
 /// The most bytes of a `client_id` that are kept.
 const MAX_CLIENT: usize = 128;

@@ -20,7 +20,7 @@ use crate::oci::scope::Scope;
 
 /// How long a right password is remembered: clients that send Basic do so with every request, and jobs sign in by
 /// the hundred.
-const REMEMBER: Duration = Duration::from_secs(5 * 60);
+const REMEMBER: Duration = Duration::from_mins(5);
 
 /// Passwords found right: by their proof, until when (steady ms) and at which revision of the account.
 pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, u64)>>);
@@ -143,10 +143,11 @@ impl Access {
             account => {
                 let revision = account.as_ref().map(|account| account.revision);
                 inner.throttle.failed(&attempt.name, attempt.from, (attempt.proof, revision), now);
-                match account {
-                    Some(account) => tracing::warn!(account = account.name, address = %peer, "wrong password"),
+                if let Some(account) = account {
+                    tracing::warn!(account = account.name, address = %peer, "wrong password");
+                } else {
                     // The name is left out: people type passwords into the wrong field.
-                    None => tracing::warn!(address = %peer, "sign-in to an account that does not exist"),
+                    tracing::warn!(address = %peer, "sign-in to an account that does not exist");
                 }
                 Err(wrong())
             }

@@ -42,20 +42,32 @@ fn bearer(token: &Secret) -> String {
     format!("Bearer {}", token.reveal())
 }
 
+/// Start-up waits for the store, which an async thread must not.
+fn at_start<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap())
+}
+
+fn open(meta: &Engine, clock: &Clock, settings: AccessSettings) -> Access {
+    at_start(|| Access::open(meta.clone(), clock.clone(), settings).unwrap())
+}
+
+fn put(meta: &Engine, account: Account) {
+    let put = move |tx: &mut crate::meta::WriteTx| {
+        account::put(tx, &account);
+        Ok::<_, MetaError>(())
+    };
+    at_start(|| meta.write_blocking(put).unwrap());
+}
+
 /// A registry with `admin` and the user `alice`, both with the same password.
 fn house_of(mode: Mode, anonymous_pull: bool) -> House {
     let meta = Engine::in_memory(mode);
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
     let settings = AccessSettings { anonymous_pull, ..AccessSettings::default() };
-    let access = Access::open(meta.clone(), clock.clone(), settings).unwrap();
-    assert!(access.create_admin(&secret(PASSWORD)).unwrap());
+    let access = open(&meta, &clock, settings);
+    assert!(at_start(|| access.create_admin(&secret(PASSWORD)).unwrap()));
     let admin = access.account(ADMIN).unwrap().unwrap();
-    let alice = Account { name: "alice".into(), admin: false, ..admin };
-    meta.write_blocking(move |tx| {
-        account::put(tx, &alice);
-        Ok::<_, MetaError>(())
-    })
-    .unwrap();
+    put(&meta, Account { name: "alice".into(), admin: false, ..admin });
     House { access, clock, meta }
 }
 
@@ -109,13 +121,14 @@ fn throttled<T: std::fmt::Debug>(result: Result<T, AccessError>) -> Duration {
 async fn the_first_start_makes_one_admin() {
     let meta = Engine::in_memory(Mode::Normal);
     let clock = Clock::manual(Timestamp(1_000));
-    let access = Access::open(meta, clock, AccessSettings::default()).unwrap();
+    let access = open(&meta, &clock, AccessSettings::default());
+    let create = |password: &str| at_start(|| access.create_admin(&secret(password)));
     for bad in ["", "short", &"x".repeat(MAX_PASSWORD + 1)] {
-        assert!(matches!(access.create_admin(&secret(bad)), Err(AccessError::Malformed(_))));
+        assert!(matches!(create(bad), Err(AccessError::Malformed(_))));
         assert_eq!(access.account(ADMIN).unwrap(), None, "a refused password leaves nothing behind");
     }
-    assert!(access.create_admin(&secret(PASSWORD)).unwrap());
-    assert!(!access.create_admin(&secret("another one")).unwrap());
+    assert!(create(PASSWORD).unwrap());
+    assert!(!create("another one").unwrap());
     let caller = access.authenticate(Some(&basic(ADMIN, PASSWORD)), address(HERE)).await.unwrap();
     assert_eq!(caller.principal, Principal::User { name: ADMIN.into(), admin: true });
     assert!(access.authenticate(Some(&basic(ADMIN, "another one")), address(HERE)).await.is_err());
@@ -269,16 +282,10 @@ async fn a_deleted_account_ends_what_it_had() {
     let house = house();
     let token = house.token(password("alice"), "", false).await.unwrap().token;
     house.show(&token).await.unwrap();
-    let write = |account: Account| {
-        house.meta.write_blocking(move |tx| {
-            account::put(tx, &account);
-            Ok::<_, MetaError>(())
-        })
-    };
     // Deleted and made again under the same name: its first revision is above all that the old one had.
     let mut alice = house.access.account("alice").unwrap().unwrap();
     alice.revision += 1;
-    write(alice).unwrap();
+    put(&house.meta, alice);
     refused(house.show(&token).await);
 }
 
@@ -336,7 +343,7 @@ async fn tokens_expire_also_when_they_are_remembered() {
 async fn tokens_outlive_a_restart_and_belong_to_one_registry() {
     let house = house();
     let token = house.token(password("alice"), "", false).await.unwrap().token;
-    let again = Access::open(house.meta.clone(), house.clock.clone(), AccessSettings::default()).unwrap();
+    let again = open(&house.meta, &house.clock, AccessSettings::default());
     assert_eq!(again.instance(), house.access.instance());
     again.authenticate(Some(&bearer(&token)), address(HERE)).await.unwrap();
     let other = self::house();
@@ -418,6 +425,9 @@ async fn no_secret_reaches_the_log() {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
+    // While there is only one dispatcher, tracing asks the thread that first passes a call site whether anybody wants
+    // it, and tests beside this one want nothing; with a second one it asks all of them.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let house = house();

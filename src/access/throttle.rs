@@ -31,7 +31,7 @@ use super::password::Proof;
 /// Failures in a row before the first wait.
 pub(super) const FREE: u32 = 5;
 /// The longest wait of an account at an address.
-pub(super) const CAP: Duration = Duration::from_secs(15 * 60);
+pub(super) const CAP: Duration = Duration::from_mins(15);
 /// The longest wait of an account on loopback.
 pub(super) const LOOPBACK_CAP: Duration = Duration::from_secs(30);
 /// Failures of an address over all accounts before the slow pace begins.
@@ -169,15 +169,10 @@ impl Throttle {
     }
 }
 
-fn fill<K: std::hash::Hash + Eq + Clone>(buckets: &mut Bounded<K, Bucket>, key: K, now: u64) {
-    match buckets.get(&key) {
-        Some(bucket) => bucket.fill(now),
-        None => {
-            let mut bucket = Bucket::default();
-            bucket.fill(now);
-            buckets.insert(key, bucket);
-        }
-    }
+fn fill<K: std::hash::Hash + Eq>(buckets: &mut Bounded<K, Bucket>, key: K, now: u64) {
+    let mut bucket = buckets.get(&key).copied().unwrap_or_default();
+    bucket.fill(now);
+    buckets.insert(key, bucket);
 }
 
 #[cfg(test)]

@@ -70,7 +70,8 @@ struct Key {
 
 /// The keys of this registry; the newest signs, all verify.
 pub(super) struct Keys {
-    keys: Vec<Key>,
+    /// The newest last.
+    ring: Vec<Key>,
     instance: String,
     validation: Validation,
 }
@@ -119,8 +120,8 @@ impl Keys {
     /// # Errors
     /// [`MetaError::Corrupt`] when a row does not hold a key, or there is none.
     pub(super) fn load(rows: &[TokenKey], instance: String) -> Result<Self, MetaError> {
-        let keys = rows.iter().map(load).collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
+        let ring = rows.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        if ring.is_empty() {
             return Err(MetaError::Corrupt("there is no token key".into()));
         }
         let mut validation = Validation::new(Algorithm::ES256);
@@ -129,7 +130,7 @@ impl Keys {
         validation.set_required_spec_claims(&["iss", "sub", "aud", "exp", "nbf"]);
         // Times are checked by our own clock, on each use and not only when the token is first seen.
         validation.validate_exp = false;
-        Ok(Self { keys, instance, validation })
+        Ok(Self { ring, instance, validation })
     }
 
     /// The audience: the registry's id.
@@ -154,7 +155,7 @@ impl Keys {
     }
 
     fn sign_claims(&self, claims: &Claims) -> Secret {
-        let key = self.keys.last().expect("there is a key: load() saw to it");
+        let key = self.ring.last().expect("there is a key: load() saw to it");
         let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) };
         Secret::new(jsonwebtoken::encode(&header, claims, &key.sign).expect("plain data, and a key that was checked"))
     }
@@ -165,7 +166,7 @@ impl Keys {
     /// Why it is not accepted.
     pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenFault> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Foreign)?;
-        let key = self.keys.iter().find(|key| Some(&key.kid) == header.kid.as_ref()).ok_or(TokenFault::Foreign)?;
+        let key = self.ring.iter().find(|key| Some(&key.kid) == header.kid.as_ref()).ok_or(TokenFault::Foreign)?;
         let token = jsonwebtoken::decode::<Claims>(token, &key.verify, &self.validation);
         let claims = token.map_err(|_| TokenFault::Foreign)?.claims;
         Claims::check_time(claims.nbf, claims.exp, now)?;

@@ -17,6 +17,9 @@ use crate::model::account::{Account, RefreshToken};
 /// transaction (design §5: 1,000 keys), so that a new password can end them at once.
 pub const MAX_REFRESH: usize = 256;
 
+/// The row of [`META`] with the registry's id.
+const INSTANCE: &[u8] = b"instance";
+
 /// The SHA-256 of a refresh token's text: what is stored of it.
 pub type RefreshHash = [u8; 32];
 
@@ -161,10 +164,10 @@ pub fn put_token_key(tx: &mut WriteTx, key: &TokenKey) {
 /// # Errors
 /// [`MetaError`] when the store fails.
 pub fn instance(tx: &impl Read) -> Result<Option<String>, MetaError> {
-    tx.get(META, Key::new().text("instance").as_bytes())?.map(|value| decode(META, &value)).transpose()
+    tx.get(META, INSTANCE)?.map(|value| decode(META, &value)).transpose()
 }
 
 /// Stores the registry's id.
 pub fn put_instance(tx: &mut WriteTx, id: &str) {
-    tx.put(META, Key::new().text("instance").as_bytes(), encode(&id));
+    tx.put(META, INSTANCE, encode(&id));
 }

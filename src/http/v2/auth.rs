@@ -1,5 +1,5 @@
 //! The token service at [`TOKEN_PATH`] and the challenge that sends clients there (registry token authentication and
-//! OAuth2 specifications).
+//! `OAuth2` specifications).
 
 use std::fmt::{self, Write as _};
 

@@ -19,8 +19,13 @@ const PASSWORD: &str = "pass:word & more";
 fn access() -> (Access, Clock) {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
     let settings = AccessSettings { anonymous_pull: false, token_ttl: Duration::from_secs(1800) };
-    let access = Access::open(Engine::in_memory(Mode::Normal), clock.clone(), settings).unwrap();
-    access.create_admin(&Secret::new(PASSWORD.into())).unwrap();
+    // Start-up waits for the store, which an async thread must not.
+    let start = || {
+        let access = Access::open(Engine::in_memory(Mode::Normal), clock.clone(), settings).unwrap();
+        access.create_admin(&Secret::new(PASSWORD.into())).unwrap();
+        access
+    };
+    let access = std::thread::scope(|scope| scope.spawn(start).join().unwrap());
     (access, clock)
 }
 
