@@ -80,6 +80,15 @@ pub const JOB_DUE: Table = Table("job_due");
 /// `task name` → [`crate::model::job::Schedule`].
 pub const SCHEDULE: Table = Table("schedule");
 
+/// account name → `model::account::Account`.
+pub const ACCOUNT: Table = Table("account");
+/// SHA-256 of a refresh token (32 bytes) → `model::account::RefreshToken`.
+pub const REFRESH: Table = Table("refresh");
+/// account name, issued (ms), SHA-256 of the token → (); oldest first.
+pub const REFRESH_BY_ACCOUNT: Table = Table("refresh_by_account");
+/// key id → `super::account::TokenKey`: the shared secrets that sign bearer tokens.
+pub const TOKEN_KEY: Table = Table("token_key");
+
 /// Every table, so that the engine can create them all at once.
 pub const ALL: &[Table] = &[
     META,
@@ -107,4 +116,8 @@ pub const ALL: &[Table] = &[
     JOB,
     JOB_DUE,
     SCHEDULE,
+    ACCOUNT,
+    REFRESH,
+    REFRESH_BY_ACCOUNT,
+    TOKEN_KEY,
 ];
