@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod key;
 pub mod record;
+pub mod refusal;
 pub mod tables;
 
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};

@@ -16,5 +16,8 @@ impl Table {
 /// `name` → single values: schema version, instance id, steady time.
 pub const META: Table = Table("meta");
 
+/// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
+pub const REFUSAL: Table = Table("refusal");
+
 /// Every table, so that the engine can create them all at once.
-pub const ALL: &[Table] = &[META];
+pub const ALL: &[Table] = &[META, REFUSAL];
