@@ -1,8 +1,54 @@
 //! The transactional engine: redb behind one writer thread that commits closures in groups.
+//!
+//! A batch is run in three steps. Its closures run one after another, each in an overlay of its own over those kept
+//! before it and over a snapshot of the last commit ([`WriteTx`]); redb cannot roll one closure back alone, dropping
+//! an overlay can. What was kept is then written in key order into one redb transaction, whose commit is the only
+//! moment at which anything becomes visible. Only after it are effects run and callers answered, those whom a
+//! closure refused included: what they were refused for may stand in the same batch.
+//!
+//! This file is the only one that knows redb; its children hold the parts that do not need to.
 
-use std::path::Path;
+mod job;
+mod overlay;
+mod strict;
+mod tx;
+mod writer;
 
-use super::Table;
+#[cfg(test)]
+pub(super) mod faulty;
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableHandle};
+use tokio::sync::oneshot;
+
+#[cfg(test)]
+use redb::StorageBackend;
+
+use self::job::Call;
+use self::overlay::{Batch, Bounds};
+pub use self::tx::WriteTx;
+use self::writer::Writer;
+use super::key::Key;
+use super::{Table, tables};
+
+/// How long a reopening waits for read closures to end before it is put off to the next batch.
+const READERS_MAY_TAKE: Duration = Duration::from_secs(5);
+
+/// Exit status after a disk fault (`EX_IOERR` of sysexits.h) or a fault in the writer itself (`EX_SOFTWARE`).
+const EXIT_DISK: i32 = 74;
+const EXIT_SOFTWARE: i32 = 70;
 
 /// A fault of the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,12 +86,19 @@ pub enum Mode {
 /// How to open an engine.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineOptions {
-    /// Page cache in bytes.
+    /// Page cache in bytes (redb's own default is 1 GiB).
     pub cache: usize,
     /// How closures are treated.
     pub mode: Mode,
-    /// The most closures in one commit.
+    /// The most closures in one commit, at least 1. More raise the throughput and, since their pages are written
+    /// together, the slowest answers too.
     pub batch: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { cache: 32 << 20, mode: Mode::Normal, batch: 64 }
+    }
 }
 
 /// A row: key and value.
@@ -64,6 +117,30 @@ pub trait Read {
     /// # Errors
     /// [`MetaError`] when the store fails.
     fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, MetaError>;
+
+    /// The values under `keys`, in their order.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the store fails.
+    fn get_many(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, MetaError> {
+        keys.iter().map(|key| self.get(table, key)).collect()
+    }
+
+    /// At most `limit` rows whose keys begin with `prefix`, in key order.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the store fails.
+    fn range_prefix(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, MetaError> {
+        self.range(table, prefix, Key::prefix_end(prefix).as_deref(), limit)
+    }
+
+    /// The counter under `key` as [`WriteTx::add`] keeps it; zero when absent.
+    ///
+    /// # Errors
+    /// [`MetaError::Corrupt`] when the row is no counter; otherwise when the store fails.
+    fn counter(&self, table: Table, key: &[u8]) -> Result<i64, MetaError> {
+        overlay::count(self.get(table, key)?.as_deref())
+    }
 }
 
 /// What a write closure ended with when it did not commit.
@@ -77,44 +154,68 @@ pub enum WriteError<E> {
     Store(MetaError),
 }
 
-/// A consistent view of the store.
-pub struct ReadTx;
-
-/// A write closure's view: its own overlay over the batch's transaction.
-pub struct WriteTx;
-
-/// The engine. Cheap to clone; the writer thread ends when the last clone is dropped.
+/// The engine. Cheap to clone; when the last clone is dropped, the writer thread finishes what is queued and the
+/// store is closed before the drop returns.
 #[derive(Clone)]
-pub struct Engine;
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<Store>,
+    writer: Writer,
+}
 
 impl Engine {
-    /// Opens or makes the store at `path`.
+    /// Opens or makes the store at `path` (mode 0600) and makes the tables of [`tables::ALL`] that it lacks.
     ///
     /// # Errors
-    /// [`MetaError::InUse`] when another process has it; [`MetaError::Storage`] otherwise.
+    /// [`MetaError::InUse`] when another process has it; [`MetaError::DiskFull`], [`MetaError::Corrupt`] or
+    /// [`MetaError::Storage`] otherwise.
     pub fn open(path: &Path, options: EngineOptions) -> Result<Self, MetaError> {
-        let _ = (path, options);
-        todo!()
+        Self::start(Source::File(path.to_owned()), options, tables::ALL)
     }
 
     /// A store in memory, for tests.
     pub fn in_memory(mode: Mode) -> Self {
-        let _ = mode;
-        todo!()
+        let options = EngineOptions { mode, ..EngineOptions::default() };
+        Self::start(Source::Memory, options, tables::ALL).expect("memory has no disk to fail")
+    }
+
+    pub(super) fn start(source: Source, options: EngineOptions, tables: &'static [Table]) -> Result<Self, MetaError> {
+        let store = Arc::new(Store::open(source, options.cache, tables)?);
+        let writer = Writer::start(Arc::clone(&store), options)
+            .map_err(|error| MetaError::Storage(format!("its writer thread could not be started: {error}")))?;
+        Ok(Self(Arc::new(Inner { store, writer })))
     }
 
     /// Runs `f` over a consistent view. Point reads are cheap enough for an async thread; long scans belong on a
-    /// blocking one.
+    /// blocking one. A view pins the pages it sees, so none is held while waiting for a client.
     ///
     /// # Errors
     /// What `f` ends with, or the store's fault.
     pub fn read<T, E: From<MetaError>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
-        let _ = f;
-        todo!()
+        // The lock is held while `f` runs: a store is not reopened under a reader, whose view would fail half-way.
+        let database = self.0.store.database.read();
+        let result = self.0.store.snapshot(database.as_ref()).map_err(E::from).and_then(|tx| {
+            let result = f(&tx);
+            if tx.latched.get() {
+                self.0.store.latched.store(true, Ordering::Release);
+            }
+            result
+        });
+        drop(database);
+        if self.0.store.latched.load(Ordering::Acquire) {
+            // Otherwise reads would fail until somebody writes.
+            self.0.writer.wake();
+        }
+        result
     }
 
     /// Runs `f` in the next commit. `Ok` means: on disk. `Err` means: nothing of this closure was written, whatever
-    /// became of the others in its batch.
+    /// became of the others in its batch. The closure is queued when the future is first polled; from then on it
+    /// runs, commits and has its effects even when the future is dropped. Closures of callers that do not wait for
+    /// each other run in no promised order.
+    ///
+    /// A closure that panics is written nothing of, and answered with [`WriteError::Store`].
     ///
     /// # Errors
     /// [`WriteError::Refused`] with what `f` ended with; [`WriteError::Store`] when the store failed.
@@ -126,14 +227,16 @@ impl Engine {
         T: Send + 'static,
         E: From<MetaError> + Send + 'static,
     {
-        let _ = f;
-        todo!()
+        self.enqueue(f).await.unwrap_or(Err(WriteError::Store(MetaError::Closed)))
     }
 
     /// The same for callers on a blocking thread (start-up, the command line on a stopped server, tests).
     ///
     /// # Errors
     /// As [`Engine::write`].
+    ///
+    /// # Panics
+    /// On a thread that drives async tasks, which it would hold up: `spawn_blocking`, or [`Engine::write`].
     pub fn write_blocking<T, E>(
         &self,
         f: impl FnMut(&mut WriteTx) -> Result<T, E> + Send + 'static,
@@ -142,66 +245,371 @@ impl Engine {
         T: Send + 'static,
         E: From<MetaError> + Send + 'static,
     {
-        let _ = f;
-        todo!()
+        self.enqueue(f).blocking_recv().unwrap_or(Err(WriteError::Store(MetaError::Closed)))
+    }
+
+    /// Ends the engine in order while clones of it may still live: what is queued is finished, then the file is
+    /// closed. Whoever uses a clone afterwards gets [`MetaError::Closed`]. Blocks until it is done.
+    pub fn close(self) {
+        self.0.writer.close();
+    }
+
+    /// How many commits have reached the disk since the engine was opened.
+    pub fn commits(&self) -> u64 {
+        self.0.store.commits.load(Ordering::Relaxed)
+    }
+
+    /// The receiver fails when the writer has ended: the call was dropped unrun.
+    fn enqueue<T, E>(
+        &self,
+        f: impl FnMut(&mut WriteTx) -> Result<T, E> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, WriteError<E>>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (call, answer) = Call::new(f);
+        self.0.writer.enqueue(Box::new(call));
+        answer
+    }
+}
+
+/// Where a store lives.
+pub(super) enum Source {
+    File(PathBuf),
+    Memory,
+    /// A disk whose faults a test chooses.
+    #[cfg(test)]
+    Faulty(faulty::Disk),
+}
+
+impl Source {
+    /// Opens the database; only a `first` opening makes one where there is none, or a lost file would come back as
+    /// an empty registry.
+    fn open(&self, cache: usize, first: bool) -> Result<Database, MetaError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(cache);
+        match self {
+            Self::File(path) => {
+                // 0600: the rows hold password hashes and sessions.
+                let file = File::options().read(true).write(true).create(first).truncate(false).mode(0o600).open(path);
+                let file = file.map_err(|error| match error {
+                    error if is_full(&error) => MetaError::DiskFull,
+                    error => MetaError::Storage(format!("{}: {error}", path.display())),
+                })?;
+                builder.create_with_backend(FileBackend::new(file).map_err(meta_error)?)
+            }
+            Self::Memory => builder.create_with_backend(InMemoryBackend::new()),
+            #[cfg(test)]
+            Self::Faulty(disk) => builder.create_with_backend(disk.clone()),
+        }
+        .map_err(meta_error)
+    }
+
+    /// Makes the file's name as durable as its content.
+    fn sync_name(&self) -> Result<(), MetaError> {
+        let Self::File(path) = self else { return Ok(()) };
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| MetaError::Storage(format!("{}: {error}", directory.display())))
+    }
+}
+
+/// The open database and what is known of its health.
+struct Store {
+    source: Source,
+    cache: usize,
+    /// `None` once closed, or while it could not be reopened. Read closures hold the lock; only the writer thread
+    /// takes it for writing.
+    database: RwLock<Option<Database>>,
+    /// redb has seen an I/O error and refuses further work until it is opened anew.
+    latched: AtomicBool,
+    commits: AtomicU64,
+}
+
+impl Store {
+    fn open(source: Source, cache: usize, tables: &[Table]) -> Result<Self, MetaError> {
+        let database = source.open(cache, true)?;
+        create_missing(&database, tables).map_err(meta_error)?;
+        source.sync_name()?;
+        Ok(Self {
+            source,
+            cache,
+            database: RwLock::new(Some(database)),
+            latched: AtomicBool::new(false),
+            commits: AtomicU64::new(0),
+        })
+    }
+
+    /// A view of the last commit. The writer may take one without holding the lock on, for nobody else reopens.
+    fn snapshot(&self, database: Option<&Database>) -> Result<ReadTx, MetaError> {
+        match database {
+            Some(database) => database.begin_read().map(ReadTx::new).map_err(|error| {
+                let error = error.into();
+                self.latched.fetch_or(latches(&error), Ordering::AcqRel);
+                meta_error(error)
+            }),
+            None if self.latched.load(Ordering::Acquire) => {
+                Err(MetaError::Storage("it could not be opened again after a fault of its disk".to_owned()))
+            }
+            None => Err(MetaError::Closed),
+        }
+    }
+
+    /// Writes a batch and makes it durable. On `Err` none of it was written.
+    ///
+    /// redb does not say whether a commit that failed took place. That is looked up in the reopened store (a batch
+    /// that is committed changes at least one row); if it did, or if it cannot be told, the process ends as if it had
+    /// crashed between the commit and the answer, for callers must not be told the opposite of what is on disk, nor
+    /// that it is safe there after a sync has failed.
+    fn commit(&self, batch: &Batch) -> Result<(), MetaError> {
+        let written = match self.database.read().as_ref() {
+            Some(database) => write_batch(database, batch),
+            None => return self.snapshot(None).map(drop),
+        };
+        let (error, unsure) = match written {
+            Ok(committed) => {
+                self.commits.fetch_add(u64::from(committed), Ordering::Relaxed);
+                return Ok(());
+            }
+            Err(Unwritten::NotCommitted(error)) => (error, false),
+            Err(Unwritten::CommitFailed(error)) => (error, true),
+        };
+        if let redb::Error::Io(error) = &error
+            && !is_full(error)
+        {
+            die_of_disk(&error.to_string());
+        }
+        if unsure || latches(&error) {
+            self.latched.store(true, Ordering::Release);
+            let reopened = self.reopen_if_latched();
+            if unsure && reopened.and_then(|()| self.holds(batch)).unwrap_or(true) {
+                die_of_disk(&format!("{error}; whether the last commit took place is not known"));
+            }
+        }
+        Err(meta_error(error))
+    }
+
+    /// Whether the store's rows are as this batch would have them.
+    fn holds(&self, batch: &Batch) -> Result<bool, MetaError> {
+        let tx = self.snapshot(self.database.read().as_ref())?;
+        for (table, key, value) in batch.iter() {
+            let same = tx.get_with(table, key, |stored| value.as_deref() == Some(stored))?;
+            if !same.unwrap_or(value.is_none()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gets over redb's latch, if it is set: drops the database and opens it anew. Called by the writer thread
+    /// before a batch and after a failed one.
+    ///
+    /// Space that a full disk needs for further writes is to be freed between the two steps.
+    fn reopen_if_latched(&self) -> Result<(), MetaError> {
+        if !self.latched.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if matches!(self.source, Source::Memory) {
+            return Err(MetaError::Storage("a store in memory cannot be opened again".to_owned()));
+        }
+        // Bounded, since a read closure that (against the rules) reads again inside would otherwise wait for us
+        // while we wait for it.
+        let Some(mut slot) = self.database.try_write_for(READERS_MAY_TAKE) else {
+            return Err(MetaError::Storage("it waits for readers to end before it can be opened again".to_owned()));
+        };
+        // The old one goes first: it holds the file's lock.
+        *slot = None;
+        let database = self.source.open(self.cache, false).inspect_err(|error| {
+            tracing::error!(%error, "the metadata store could not be opened again; it is tried at the next write");
+        })?;
+        *slot = Some(database);
+        self.latched.store(false, Ordering::Release);
+        tracing::warn!("the metadata store was opened again after a fault of its disk");
+        Ok(())
+    }
+
+    /// Closes the file; what is read later gets [`MetaError::Closed`].
+    fn close(&self) {
+        if let Some(mut slot) = self.database.try_write_for(READERS_MAY_TAKE) {
+            self.latched.store(false, Ordering::Release);
+            *slot = None;
+        }
+    }
+}
+
+/// A consistent view of the store.
+pub struct ReadTx {
+    view: ReadTransaction,
+    /// Opened as they are first asked for. There are few, so a list is faster than a map; shared so that none is
+    /// borrowed while a caller's function runs.
+    open: RefCell<Vec<(Table, Rc<RawTable>)>>,
+    latched: Cell<bool>,
+}
+
+type RawTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+impl ReadTx {
+    fn new(view: ReadTransaction) -> Self {
+        Self { view, open: RefCell::default(), latched: Cell::new(false) }
+    }
+
+    /// What `f` makes of the value under `key`, which it sees in place: spares the copy that [`Read::get`] makes.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the store fails.
+    pub fn get_with<T>(&self, table: Table, key: &[u8], f: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, MetaError> {
+        let value = self.table(table)?.get(key).map_err(|error| self.fault(error))?;
+        Ok(value.map(|value| f(value.value())))
+    }
+
+    /// The rows within `bounds`, in key order.
+    fn rows(&self, table: Table, bounds: Bounds<'_>) -> Result<impl Iterator<Item = Result<Row, MetaError>>, MetaError> {
+        let rows = self.table(table)?.range::<&[u8]>(bounds).map_err(|error| self.fault(error))?;
+        Ok(rows.map(|row| {
+            let (key, value) = row.map_err(|error| self.fault(error))?;
+            Ok((key.value().to_vec(), value.value().to_vec()))
+        }))
+    }
+
+    fn table(&self, table: Table) -> Result<Rc<RawTable>, MetaError> {
+        if let Some((_, open)) = self.open.borrow().iter().find(|(known, _)| *known == table) {
+            return Ok(Rc::clone(open));
+        }
+        let open = Rc::new(self.view.open_table(definition(table)).map_err(|error| self.fault(error))?);
+        self.open.borrow_mut().push((table, Rc::clone(&open)));
+        Ok(open)
+    }
+
+    fn fault(&self, error: impl Into<redb::Error>) -> MetaError {
+        let error = error.into();
+        if latches(&error) {
+            self.latched.set(true);
+        }
+        meta_error(error)
     }
 }
 
 impl Read for ReadTx {
-    fn get(&self, _table: Table, _key: &[u8]) -> Result<Option<Vec<u8>>, MetaError> {
-        todo!()
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, MetaError> {
+        self.get_with(table, key, <[u8]>::to_vec)
     }
-    fn range(&self, _: Table, _: &[u8], _: Option<&[u8]>, _: usize) -> Result<Vec<Row>, MetaError> {
-        todo!()
+
+    fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, MetaError> {
+        match bounds(from, to) {
+            Some(bounds) => self.rows(table, bounds)?.take(limit).collect(),
+            None => Ok(Vec::new()),
+        }
     }
 }
 
-impl Read for WriteTx {
-    fn get(&self, _table: Table, _key: &[u8]) -> Result<Option<Vec<u8>>, MetaError> {
-        todo!()
-    }
-    fn range(&self, _: Table, _: &[u8], _: Option<&[u8]>, _: usize) -> Result<Vec<Row>, MetaError> {
-        todo!()
+/// `None` when nothing can lie between; maps panic on bounds that are the wrong way round.
+fn bounds<'b>(from: &'b [u8], to: Option<&'b [u8]>) -> Option<Bounds<'b>> {
+    match to {
+        Some(to) if to <= from => None,
+        to => Some((Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded))),
     }
 }
 
-impl WriteTx {
-    /// Sets a row.
-    pub fn put(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        let _ = (table, key, value);
-        todo!()
-    }
+fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(table.name())
+}
 
-    /// Sets a row that must not exist yet; tells whether it was set.
-    ///
-    /// # Errors
-    /// [`MetaError`] when the store fails.
-    pub fn put_new(&mut self, table: Table, key: &[u8], value: Vec<u8>) -> Result<bool, MetaError> {
-        let _ = (table, key, value);
-        todo!()
+/// Makes the tables that are not there yet. Commits nothing when there are none.
+fn create_missing(database: &Database, tables: &[Table]) -> Result<(), redb::Error> {
+    let view = database.begin_read()?;
+    let known: Vec<String> = view.list_tables()?.map(|table| table.name().to_owned()).collect();
+    drop(view);
+    let missing: Vec<_> = tables.iter().filter(|table| !known.iter().any(|known| known == table.name())).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    let tx = begin(database)?;
+    for table in missing {
+        tx.open_table(definition(*table))?;
+    }
+    Ok(tx.commit()?)
+}
 
-    /// Removes a row, if it is there.
-    pub fn delete(&mut self, table: Table, key: &[u8]) {
-        let _ = (table, key);
-        todo!()
-    }
+/// Why a batch was not written.
+enum Unwritten {
+    /// It was given up before the commit.
+    NotCommitted(redb::Error),
+    /// The commit failed; it may have taken place all the same.
+    CommitFailed(redb::Error),
+}
 
-    /// Adds `delta` to the counter under `key` (an i64, big-endian, zero when absent); commutative.
-    pub fn add(&mut self, table: Table, key: &[u8], delta: i64) {
-        let _ = (table, key, delta);
-        todo!()
+impl<E: Into<redb::Error>> From<E> for Unwritten {
+    fn from(error: E) -> Self {
+        Self::NotCommitted(error.into())
     }
+}
 
-    /// Runs `effect` once this closure is durable, even if its caller has gone away.
-    pub fn on_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
-        let _ = effect;
-        todo!()
+/// Tells whether there was anything to commit: a batch that leaves every row as it was is none.
+fn write_batch(database: &Database, batch: &Batch) -> Result<bool, Unwritten> {
+    let tx = begin(database)?;
+    let mut changes = false;
+    for (table, rows) in batch.tables() {
+        let mut table = tx.open_table(definition(table))?;
+        for (key, value) in rows {
+            let old = match value {
+                Some(value) => table.insert(key.as_slice(), value.as_slice())?,
+                None => table.remove(key.as_slice())?,
+            };
+            changes |= old.as_ref().map(|old| old.value()) != value.as_deref();
+        }
     }
+    if !changes {
+        tx.abort()?;
+        return Ok(false);
+    }
+    match tx.commit() {
+        Ok(()) => Ok(true),
+        // redb rolls it back.
+        Err(error @ redb::CommitError::TransactionPoisoned) => Err(error.into()),
+        Err(error) => Err(Unwritten::CommitFailed(error.into())),
+    }
+}
 
-    /// Runs `effect` once if this closure does not commit.
-    pub fn on_abort(&mut self, effect: impl FnOnce() + Send + 'static) {
-        let _ = effect;
-        todo!()
+/// A transaction whose commit is durable and leaves nothing to repair: the allocator's state is saved with it, in two
+/// phases, so that opening after a kill takes milliseconds whatever the size.
+fn begin(database: &Database) -> Result<redb::WriteTransaction, redb::Error> {
+    let mut tx = database.begin_write()?;
+    tx.set_durability(Durability::Immediate)?;
+    tx.set_quick_repair(true);
+    Ok(tx)
+}
+
+/// Whether redb refuses further work after this error until it is opened anew.
+fn latches(error: &redb::Error) -> bool {
+    matches!(error, redb::Error::Io(_) | redb::Error::PreviousIo)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn meta_error(error: impl Into<redb::Error>) -> MetaError {
+    match error.into() {
+        redb::Error::Io(error) if is_full(&error) => MetaError::DiskFull,
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => MetaError::InUse,
+        redb::Error::Corrupted(what) => MetaError::Corrupt(what),
+        redb::Error::DatabaseClosed => MetaError::Closed,
+        error => MetaError::Storage(error.to_string()),
     }
+}
+
+/// Ends the process after a write or sync that failed for another reason than space. What the kernel still holds of
+/// the file can then no longer be trusted (a failed fsync may drop pages and succeed the next time), so the only safe
+/// way on is to start anew from what the disk says; systemd does.
+fn die_of_disk(what: &str) -> ! {
+    tracing::error!("the disk under the metadata store failed ({what}); exiting, so that a restart begins from disk");
+    std::process::exit(EXIT_DISK)
+}
+
+/// Ends the process after a panic in the writer itself: nobody would commit any more, and a restart mends that.
+fn die_of_writer() -> ! {
+    tracing::error!("the metadata store's writer panicked; exiting, so that a restart begins from disk");
+    std::process::exit(EXIT_SOFTWARE)
 }

@@ -6,9 +6,13 @@
 
 pub mod engine;
 pub mod key;
+pub mod migrate;
 pub mod record;
 pub mod refusal;
 pub mod tables;
+
+#[cfg(test)]
+mod suite;
 
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

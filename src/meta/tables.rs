@@ -3,10 +3,16 @@
 //! Keys are written with [`super::key::Key`]; values are a format byte plus JSON ([`super::record`]), bodies raw.
 
 /// A table of byte keys and byte values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Table(&'static str);
 
 impl Table {
+    /// A table that only the engine's tests have.
+    #[cfg(test)]
+    pub(super) const fn for_test(name: &'static str) -> Self {
+        Self(name)
+    }
+
     /// The table's name in the store.
     pub const fn name(self) -> &'static str {
         self.0

@@ -1,0 +1,176 @@
+//! The schema's version, and the way from older ones to this one.
+//!
+//! Each step is one write closure that changes the rows and the version together, so that a crash leaves the store at
+//! one version or the next and never between. A step that must touch more rows than one closure may has to go in
+//! several steps, each of which leaves rows that it can find again.
+//
+// To come with the first migration: a copy of the store (redb's persistent savepoint, or the file) that is kept until
+// every step has succeeded.
+
+use super::{Engine, MetaError, Read, WriteError, WriteTx, record, tables};
+
+/// The schema that this version of the program reads and writes.
+pub const VERSION: u64 = 1;
+
+/// The row of [`tables::META`] with the version: a decimal number, written as a record.
+const KEY: &[u8] = b"schema";
+
+/// The way from each version to the next, oldest first: the first leads from version 1 to 2.
+const MIGRATIONS: &[Migration] = &[];
+
+const _: () = assert!(VERSION == 1 + MIGRATIONS.len() as u64, "every version but the first has its migration");
+
+/// One step from a version to the next.
+pub type Migration = fn(&mut WriteTx) -> Result<(), MetaError>;
+
+/// Why a store cannot be used by this version of the program.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A newer version of the program wrote it. Nothing was changed.
+    #[error(
+        "the metadata store has schema version {found}, and this msr-lite knows versions up to {known}; start a newer \
+         msr-lite, or restore a backup that was made before the update"
+    )]
+    Newer {
+        /// The store's version.
+        found: u64,
+        /// The newest version that this program knows.
+        known: u64,
+    },
+    /// The store failed, or a step did. The steps before it stand.
+    #[error(transparent)]
+    Store(#[from] MetaError),
+}
+
+/// Brings the store to [`VERSION`]; a new one just gets it written down. To be called before anything else is
+/// written. Blocks.
+///
+/// # Errors
+/// [`MigrateError`].
+pub fn migrate(engine: &Engine) -> Result<(), MigrateError> {
+    run(engine, MIGRATIONS)
+}
+
+fn run(engine: &Engine, migrations: &'static [Migration]) -> Result<(), MigrateError> {
+    let known = 1 + migrations.len() as u64;
+    let found = engine.write_blocking(move |tx| version(tx, known)).map_err(store)?;
+    let done = match found.checked_sub(1) {
+        None => return Err(MetaError::Corrupt("its schema version is 0".to_owned()).into()),
+        Some(_) if found > known => return Err(MigrateError::Newer { found, known }),
+        // At most the number of migrations, so it fits.
+        Some(done) => usize::try_from(done).unwrap_or(usize::MAX),
+    };
+    for (step, to) in migrations.iter().skip(done).zip(found + 1..) {
+        tracing::info!(to, "migrating the metadata store");
+        engine
+            .write_blocking(move |tx| {
+                step(tx)?;
+                tx.put(tables::META, KEY, record::encode(&to));
+                Ok(())
+            })
+            .map_err(store)?;
+    }
+    Ok(())
+}
+
+/// The store's version; a store without any row is new and becomes the version that is `known`.
+fn version(tx: &mut WriteTx, known: u64) -> Result<u64, MetaError> {
+    if let Some(value) = tx.get(tables::META, KEY)? {
+        return record::decode(tables::META, &value);
+    }
+    for &table in tables::ALL {
+        if !tx.range(table, &[], None, 1)?.is_empty() {
+            return Err(MetaError::Corrupt("it has rows, but its schema version is missing".to_owned()));
+        }
+    }
+    tx.put(tables::META, KEY, record::encode(&known));
+    Ok(known)
+}
+
+fn store(error: WriteError<MetaError>) -> MigrateError {
+    match error {
+        WriteError::Refused(error) | WriteError::Store(error) => MigrateError::Store(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mode;
+    use super::*;
+
+    const RENAME: Migration = |tx| {
+        let old = tx.get(tables::META, b"old")?.ok_or_else(|| MetaError::Corrupt("no old row".to_owned()))?;
+        tx.delete(tables::META, b"old");
+        tx.put(tables::META, b"new", old);
+        Ok(())
+    };
+    const FAIL: Migration = |tx| {
+        tx.put(tables::META, b"half", vec![1]);
+        Err(MetaError::Corrupt("no way".to_owned()))
+    };
+
+    fn stored(engine: &Engine, key: &'static [u8]) -> Option<Vec<u8>> {
+        engine.read(|tx| tx.get(tables::META, key)).unwrap()
+    }
+
+    fn put(engine: &Engine, key: &'static [u8], value: &'static [u8]) {
+        engine
+            .write_blocking::<_, MetaError>(move |tx| {
+                tx.put(tables::META, key, value.to_vec());
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_new_store_gets_the_version_and_keeps_it() {
+        let engine = Engine::in_memory(Mode::Strict);
+        migrate(&engine).unwrap();
+        assert_eq!(stored(&engine, KEY), Some(b"11".to_vec()));
+        migrate(&engine).unwrap();
+        assert_eq!(engine.commits(), 1);
+    }
+
+    #[test]
+    fn an_older_store_takes_the_steps_it_lacks_once() {
+        let engine = Engine::in_memory(Mode::Strict);
+        migrate(&engine).unwrap();
+        put(&engine, b"old", b"row");
+        for _ in 0..2 {
+            run(&engine, &[RENAME]).unwrap();
+            assert_eq!(stored(&engine, KEY), Some(b"12".to_vec()));
+            assert_eq!(stored(&engine, b"new"), Some(b"row".to_vec()));
+            assert_eq!(stored(&engine, b"old"), None);
+        }
+    }
+
+    #[test]
+    fn a_failed_step_leaves_the_version_before_it() {
+        let engine = Engine::in_memory(Mode::Strict);
+        migrate(&engine).unwrap();
+        put(&engine, b"old", b"row");
+        assert!(matches!(run(&engine, &[RENAME, FAIL]), Err(MigrateError::Store(MetaError::Corrupt(_)))));
+        assert_eq!(stored(&engine, KEY), Some(b"12".to_vec()));
+        assert_eq!(stored(&engine, b"half"), None);
+    }
+
+    #[test]
+    fn a_newer_store_is_refused_and_left_alone() {
+        let engine = Engine::in_memory(Mode::Strict);
+        put(&engine, KEY, b"17");
+        let error = migrate(&engine).unwrap_err().to_string();
+        assert!(error.contains("schema version 7") && error.contains("up to 1;"), "{error}");
+        assert_eq!(stored(&engine, KEY), Some(b"17".to_vec()));
+    }
+
+    #[test]
+    fn a_store_with_rows_and_no_version_is_refused() {
+        let engine = Engine::in_memory(Mode::Strict);
+        put(&engine, b"instance", b"1\"x\"");
+        assert!(matches!(migrate(&engine), Err(MigrateError::Store(MetaError::Corrupt(_)))));
+        for unreadable in [&b"10"[..], b"x", b"1-1", b""] {
+            put(&engine, KEY, unreadable);
+            assert!(matches!(migrate(&engine), Err(MigrateError::Store(MetaError::Corrupt(_)))));
+        }
+    }
+}
