@@ -189,3 +189,6 @@ fn take<R: Routes>(shell: &Arc<Shell<R>>, stream: TcpStream, peer: SocketAddr, k
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ fn no_tls() -> Arc<rustls::ServerConfig> {
 }
 
 /// Bytes of `/file`: more than all buffers between server and client hold.
-pub(crate) const FILE: u64 = 48 * 1024 * 1024 + 5;
+pub(crate) const FILE: u64 = 24 * 1024 * 1024 + 5;
 
 /// Byte of `/file` at an offset.
 pub(crate) fn byte(offset: u64) -> u8 {
@@ -75,8 +75,10 @@ pub(crate) struct Fake {
 impl Fake {
     fn new() -> Self {
         let mut file = tempfile::tempfile().unwrap();
-        let bytes: Vec<u8> = (0..FILE).map(byte).collect();
+        let pattern: Vec<u8> = (0..251).map(byte).collect();
+        let bytes = pattern.repeat(usize::try_from(FILE).unwrap() / 251 + 1);
         file.write_all(&bytes).unwrap();
+        file.set_len(FILE).unwrap();
         Self { file }
     }
 }
