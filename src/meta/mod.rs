@@ -9,6 +9,7 @@ pub mod engine;
 pub mod key;
 pub mod migrate;
 pub mod record;
+pub mod refusal;
 pub mod tables;
 
 pub mod blob;

@@ -89,6 +89,9 @@ pub const REFRESH_BY_ACCOUNT: Table = Table("refresh_by_account");
 /// key id → `super::account::TokenKey`: the shared secrets that sign bearer tokens.
 pub const TOKEN_KEY: Table = Table("token_key");
 
+/// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
+pub const REFUSAL: Table = Table("refusal");
+
 /// Every table, so that the engine can create them all at once.
 pub const ALL: &[Table] = &[
     META,
@@ -120,4 +123,5 @@ pub const ALL: &[Table] = &[
     REFRESH,
     REFRESH_BY_ACCOUNT,
     TOKEN_KEY,
+    REFUSAL,
 ];

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::route::RouteError;
 use crate::access::AccessError;
 use crate::blobs::BlobError;
-use crate::http::reply::{Reply, json_body};
-use crate::http::request::{BodyError, Context};
+use crate::http::reply::{Reply, json};
+use crate::http::{BodyError, Context};
 use crate::meta::MetaError;
 use crate::oci::{Code, Digest};
 use crate::registry::RegistryError;
@@ -23,7 +23,7 @@ fn with_detail(status: StatusCode, code: Code, message: &str, detail: &serde_jso
     if !detail.is_null() {
         error["detail"] = detail.clone();
     }
-    json_body(status, &json!({ "errors": [error] }))
+    json(status, &json!({ "errors": [error] }))
 }
 
 /// A fault of ours: the client gets a code and the request's id, the log the rest.

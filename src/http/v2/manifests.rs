@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode};
 use super::blobs::{header, is_known_to_client, not_modified};
 use super::{Call, Outcome, digest_header, error};
 use crate::http::reply::{Body, Reply, empty};
-use crate::http::request::RequestBody;
+use crate::http::RequestBody;
 use crate::oci::{Reference, RepoName, Tag};
 use crate::registry::RegistryError;
 

@@ -18,9 +18,8 @@ use hyper::header::{AUTHORIZATION, HeaderValue, LINK, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
 use crate::http::App;
-use crate::http::reply::{Reply, empty};
-use crate::http::request::{Context, RequestBody};
-use crate::http::trace::Logged;
+use crate::http::reply::{Asker, OperationName, Reply, empty, json};
+use crate::http::{Context, RequestBody};
 use crate::model::operation::Requirement;
 use crate::model::permission::{Action, Verdict};
 use crate::model::{Caller, Decision, Operation};
@@ -65,9 +64,14 @@ impl Call<'_> {
 
     fn unauthorized(&self, error: Option<&str>, source: Option<&RepoName>, because: &str) -> Reply {
         let mut reply = error::reply(StatusCode::UNAUTHORIZED, Code::Unauthorized, because);
-        let challenge = auth::challenge(self.ctx, self.operation.requires(), source, error);
-        reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        reply.headers_mut().insert(WWW_AUTHENTICATE, self.challenge_header(source, error));
         reply
+    }
+
+    fn challenge_header(&self, source: Option<&RepoName>, error: Option<&str>) -> HeaderValue {
+        let mut requirements = vec![self.operation.requires()];
+        requirements.extend(source.map(|source| Requirement::Repository(source, Action::Pull)));
+        auth::challenge(self.ctx, auth::SERVICE, &requirements, error)
     }
 }
 
@@ -86,8 +90,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         Err(refused) => {
             let mut reply = error::access(ctx, &refused);
             if reply.status() == StatusCode::UNAUTHORIZED {
-                let challenge = auth::challenge(ctx, operation.requires(), None, Some("invalid_token"));
-                reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                reply.headers_mut().insert(WWW_AUTHENTICATE, call.challenge_header(None, Some("invalid_token")));
             }
             return note(reply, &call);
         }
@@ -110,8 +113,8 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
 
 /// Leaves with the answer what the access log says of the call.
 fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
-    let logged = Logged { operation: call.operation.name(), principal: call.caller.principal.name().to_owned() };
-    reply.extensions_mut().insert(logged);
+    reply.extensions_mut().insert(OperationName(call.operation.name()));
+    reply.extensions_mut().insert(Asker(call.caller.principal.name().to_owned()));
     if call.operation == &Operation::Ping || reply.status() == StatusCode::UNAUTHORIZED {
         // Docker's clients look for this on the first answer.
         reply
@@ -123,7 +126,7 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
 
 async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBody) -> Outcome {
     match call.operation {
-        Operation::Ping => Ok(crate::http::reply::json_body(StatusCode::OK, &serde_json::json!({}))),
+        Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Operation::Catalog(page) => catalog::list(call, page),
         Operation::ListTags { repo, page } => tags::list(call, repo, page),
         Operation::ListReferrers { repo, subject, artifact_type, page } => {

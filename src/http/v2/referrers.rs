@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Call, next_page};
 use crate::base::Page;
-use crate::http::reply::{Reply, json_body};
+use crate::http::reply::{Reply, json};
 use crate::oci::{Digest, MediaType, RepoName};
 use crate::registry::RegistryError;
 
@@ -20,7 +20,7 @@ pub(super) fn list(
 ) -> Result<Reply, RegistryError> {
     let listed = call.app.registry.referrers(repo, subject, artifact_type, page)?;
     let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": listed.entries });
-    let mut reply = json_body(StatusCode::OK, &index);
+    let mut reply = json(StatusCode::OK, &index);
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MediaType::OCI_INDEX));
     if artifact_type.is_some() {
         reply.headers_mut().insert("oci-filters-applied", HeaderValue::from_static("artifactType"));

@@ -8,7 +8,7 @@ use super::{Call, Outcome, digest_header, error};
 use crate::base::UploadId;
 use crate::blobs::BlobError;
 use crate::http::reply::{Reply, empty};
-use crate::http::request::RequestBody;
+use crate::http::RequestBody;
 use crate::model::permission::{Action, Verdict};
 use crate::model::operation::Requirement;
 use crate::oci::range::ChunkRange;
