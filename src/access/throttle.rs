@@ -251,7 +251,7 @@ mod tests {
             assert_eq!(throttle.check(&format!("user{n}"), from(HERE), 0), Ok(()));
             throttle.failed(&format!("user{n}"), from(HERE), guess(0), 0);
         }
-        assert_eq!(throttle.check("alice", from(HERE), 0), Err(Duration::from_secs(60)));
+        assert_eq!(throttle.check("alice", from(HERE), 0), Err(Duration::from_mins(1)));
         assert_eq!(throttle.check("alice", from(THERE), 0), Ok(()));
         assert_eq!(throttle.check("alice", from(HERE), MINUTE), Ok(()), "one a minute");
         throttle.failed("alice", from(HERE), guess(0), MINUTE);
