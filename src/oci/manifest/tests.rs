@@ -326,6 +326,7 @@ mod types {
                 Err(ManifestError::UnknownType { given })
             );
         }
+        assert!(matches!(push("application/json", &image(&[])), Err(ManifestError::TypeMismatch { .. })));
         assert!(matches!(push("*/*", &unnamed), Err(ManifestError::ContentType { .. })));
         assert!(push(&"x".repeat(9000), &unnamed).unwrap_err().to_string().len() < 300, "messages stay short");
     }
