@@ -101,7 +101,7 @@ pub(super) async fn finish(
     body: RequestBody,
 ) -> Outcome {
     // Most closing PUTs have no body; one with a range must be checked even when it is empty.
-    if !body.is_empty() || headers.contains_key(CONTENT_RANGE) {
+    if body.length() != Some(0) || headers.contains_key(CONTENT_RANGE) {
         if let Err(stop) = receive(call, headers, repo, id, body).await {
             return stop_reply(call, repo, id, stop);
         }
