@@ -1,1 +1,5 @@
-//! (being built)
+//! Floor 3: what the command line, the pages and the jobs all show about a running registry.
+
+pub mod status;
+
+pub use status::Status;
