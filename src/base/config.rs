@@ -149,6 +149,7 @@ macro_rules! settings {
         $(and { $($(#[doc = $inner_doc:literal])+ $inner:ident: $inner_type:ty;)* })?
     ) => {
         $(#[doc = $about])+
+        #[allow(clippy::doc_markdown, reason = "these comments are the example file too")]
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {

@@ -16,6 +16,7 @@ use super::{CliError, data_dir};
 use crate::serve::ServeOptions;
 
 /// Flags that every verb takes, before or after it.
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 #[derive(Clone, Debug, Default, Args)]
 pub struct Globals {
     /// The registry's data directory [variable: MSR_LITE_DATA_DIR] [default: /var/lib/msr-lite if it exists]

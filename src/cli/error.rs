@@ -35,6 +35,7 @@ pub struct CliError {
     pub message: String,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "by value they fit into map_err")]
 impl CliError {
     /// The work failed.
     pub fn failed(message: impl ToString) -> Self {

@@ -14,12 +14,12 @@ use crate::serve;
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\
-`serve` does the same on an empty data directory; `init` is for those who want to look at it first, or who prepare a
-machine. Running it again changes nothing.
+`serve` does the same on an empty data directory; `init` is for those who want to look at it first, or who prepare \
+a machine. Running it again changes nothing.
 
-Run as root on an installed machine (/etc/msr-lite exists) it also writes /etc/msr-lite/instance, which names this
-registry outside its data directory: if the data is missing one day, `serve` then refuses instead of quietly making a
-new registry with a new certificate authority. The systemd unit runs it after each start.
+Run as root on an installed machine (/etc/msr-lite exists) it also writes /etc/msr-lite/instance, which names this \
+registry outside its data directory: if the data is missing one day, `serve` then refuses instead of quietly making \
+a new registry with a new certificate authority. The systemd unit runs it after each start.
 
 Example:
   sudo msr-lite init --data-dir /var/lib/msr-lite --fqdn registry.lab";

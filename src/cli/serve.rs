@@ -78,14 +78,14 @@ fn list(items: &[impl ToString]) -> Value {
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\
-On an empty data directory `serve` first makes what a registry needs: a certificate authority, a certificate for every
-name and address of this machine, and the account `admin` with a password that nobody else knows. Then it prints the
-commands that make docker and podman trust it, sign in, push and pull.
+On an empty data directory `serve` first makes what a registry needs: a certificate authority, a certificate for \
+every name and address of this machine, and the account `admin` with a password that nobody else knows. Then it \
+prints the commands that make docker and podman trust it, sign in, push and pull.
 
 Examples:
   msr-lite serve --data-dir ./data --listen 0.0.0.0:8443
   msr-lite serve --fqdn registry.lab --san 192.0.2.10
-  msr-lite serve --http 127.0.0.1:5000          behind a reverse proxy on this machine; see external_url";
+  msr-lite serve --http 127.0.0.1:5000      # behind a reverse proxy; set external_url too";
 
 /// Runs the verb.
 ///

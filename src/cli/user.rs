@@ -19,8 +19,8 @@ pub const INITIAL_PASSWORD: &str = "initial-admin-password";
 pub enum UserCommand {
     /// Give an account a new random password, and print it once
     #[command(after_help = "\
-Everything that the old password gave ends at once: tokens, sessions, cached sign-ins. Works with the server running
-(root or the registry's own user) and without.
+Everything that the old password gave ends at once: tokens, sessions, cached sign-ins. Works with the server \
+running (for root and the registry's own user) and without.
 
 Examples:
   sudo msr-lite user reset-password admin
@@ -63,7 +63,7 @@ fn offline(context: &Context, account: &str) -> Result<Secret, CliError> {
         )),
         error => CliError::failed(error),
     })?;
-    let settings = AccessSettings { anonymous_pull: config.anonymous_pull, token_ttl: Duration::from_secs(300) };
+    let settings = AccessSettings { anonymous_pull: config.anonymous_pull, token_ttl: Duration::from_mins(5) };
     let access = Access::open(engine, Clock::system(), settings).map_err(CliError::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let password = runtime.block_on(access.reset_password(account)).map_err(CliError::failed)?;

@@ -192,12 +192,10 @@ impl Merge {
                 continue;
             }
             let origin = Origin::Variable(name.clone());
-            match value_of(key.kind, text.trim()) {
-                Some(value) => self.set(&key.path(), value, origin),
-                None => {
-                    let expected = if key.kind == Kind::Switch { "true or false" } else { "a whole number" };
-                    self.problems.push(format!("{name} must be {expected}, not {text:?}"));
-                }
+            if let Some(value) = value_of(key.kind, text.trim()) {
+                self.set(&key.path(), value, origin);
+            } else {
+                self.problems.push(format!("{name} must be {}, not {text:?}", key.kind.in_words()));
             }
         }
     }

@@ -24,7 +24,7 @@ pub enum ConfigCommand {
     #[command(after_help = "\
 Examples:
   msr-lite config show
-  msr-lite config show --origin        where each value comes from
+  msr-lite config show --origin      # where each value comes from
   msr-lite config show --json | jq '.[\"limits.manifest_bytes\"].value'")]
     Show {
         /// Also print where each value comes from: default, a line of the file, a variable or a flag
@@ -55,9 +55,9 @@ pub fn run(context: &Context, command: &ConfigCommand) -> Result<Exit, CliError>
         ConfigCommand::Show { origin } => {
             let loaded = context.config()?;
             if context.json() {
-                context.print_json(&as_json(loaded))?
+                context.print_json(&as_json(loaded))?;
             } else {
-                context.print(&as_toml(loaded, *origin))?
+                context.print(&as_toml(loaded, *origin))?;
             }
         }
         ConfigCommand::Check => return check(context),
