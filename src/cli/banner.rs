@@ -18,12 +18,21 @@ pub struct Banner {
     pub ca: Certificate,
     /// The server's certificate.
     pub leaf: Certificate,
-    /// SHA-256 of the bytes that `/ca.crt` serves, lower-case hex, as `sha256sum` prints it.
-    pub ca_pem_sha256: String,
+    /// How clients come to trust the registry (`pki::trust::one_liners`), the most general command first.
+    pub trust: Vec<TrustCommand>,
     /// Where the first password of `admin` stands, while it does.
     pub password_file: Option<PathBuf>,
     /// What else should be read, e.g. that 443 could not be bound; a sentence each.
     pub notices: Vec<String>,
+}
+
+/// A command to paste on a client, once.
+#[derive(Clone, Debug)]
+pub struct TrustCommand {
+    /// The clients that it serves, as people call them.
+    pub client: String,
+    /// The command; it verifies what it fetches before it uses it.
+    pub command: String,
 }
 
 impl Banner {
@@ -62,20 +71,20 @@ impl Banner {
         }
         let _ = write!(
             text,
-            "\nOnce on each machine that pushes or pulls: fetch the authority's certificate, compare it, and trust it.\n\n  \
-             curl -fsSk {url}/ca.crt -o msr-lite.crt\n  \
-             echo '{sha}  msr-lite.crt' | sha256sum -c &&\n    \
-             sudo install -Dm644 msr-lite.crt /etc/docker/certs.d/{host}/ca.crt &&\n    \
-             sudo install -Dm644 msr-lite.crt /etc/containers/certs.d/{host}/ca.crt\n\n\
-             The first directory is docker's, the second that of podman, skopeo and buildah. Then:\n\n  \
+            "\nOnce on each machine that pushes or pulls; the command compares what it fetches before it uses it:\n\n"
+        );
+        for TrustCommand { client, command } in &self.trust {
+            let _ = writeln!(text, "  # {client}\n  {command}");
+        }
+        let _ = write!(
+            text,
+            "\nThen:\n\n  \
              docker login -u admin {host}\n  \
              docker tag IMAGE {host}/admin/hello:1.0\n  \
              docker push {host}/admin/hello:1.0\n  \
              docker pull {host}/admin/hello:1.0\n\n\
-             Every name above works in place of {host}, each with a certs.d directory of its own. A name is missing?\n\
-             `msr-lite cert add NAME`. How is it? `msr-lite status`.\n\n",
-            url = self.url.trim_end_matches('/'),
-            sha = self.ca_pem_sha256,
+             podman takes the same words. Every name above works in place of {host}, once it is trusted by that name.\n\
+             A name is missing? msr-lite cert add NAME. How is the registry? msr-lite status.\n\n",
         );
         text
     }
@@ -105,7 +114,7 @@ pub(crate) mod tests {
             data_dir: "/srv/data".into(),
             ca: Certificate { fingerprint: "CC:DD".into(), ..certificate(&[]) },
             leaf: certificate(&["registry.lab", "localhost", "192.0.2.7"]),
-            ca_pem_sha256: "cafe".into(),
+            trust: vec![TrustCommand { client: "docker".into(), command: "curl … | sha256sum -c && …".into() }],
             password_file: Some("/srv/data/initial-admin-password".into()),
             notices: vec!["port 443 needs root, so 8443 is used".into()],
         }
@@ -122,10 +131,7 @@ pub(crate) mod tests {
             "valid until 2027-12-24",
             "/srv/data/initial-admin-password",
             "port 443 needs root",
-            "curl -fsSk https://localhost:8443/ca.crt -o msr-lite.crt",
-            "echo 'cafe  msr-lite.crt' | sha256sum -c",
-            "/etc/docker/certs.d/localhost:8443/ca.crt",
-            "/etc/containers/certs.d/localhost:8443/ca.crt",
+            "  # docker\n  curl … | sha256sum -c && …\n",
             "docker login -u admin localhost:8443",
             "docker push localhost:8443/admin/hello:1.0",
             "docker pull localhost:8443/admin/hello:1.0",
@@ -144,6 +150,6 @@ pub(crate) mod tests {
     #[test]
     fn the_password_is_not_mentioned_once_it_was_changed() {
         let text = Banner { password_file: None, notices: vec![], ..banner("https://registry.lab") }.text();
-        assert!(!text.contains("password") && !text.contains("Note"), "{text}");
+        assert!(!text.contains("password in") && !text.contains("Note"), "{text}");
     }
 }

@@ -1,66 +1,34 @@
 //! Keeps `assets/licenses.txt` true: the crates that are linked into the program, with their licences.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-
-use serde_json::Value;
 
 /// The platform of `make dist`; crates for others are not linked in.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
-}
-
-/// What cargo says of the resolved graph, without the network.
-fn metadata() -> Value {
+/// What cargo says of the resolved graph (normal dependencies only), without the network.
+fn listing() -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", PLATFORM])
+        .args(["tree", "--locked", "--offline", "--edges=normal", "--target", PLATFORM])
+        .args(["--prefix=none", "--no-dedupe", "--format={p} | {l} | {r}"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The ids of the packages that the program is linked of: normal dependencies, from ours on.
-fn linked(metadata: &Value) -> BTreeSet<&str> {
-    let nodes: BTreeMap<_, _> =
-        metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| (text(node, "id"), node)).collect();
-    let mut seen = BTreeSet::new();
-    let mut next = vec![metadata["resolve"]["root"].as_str().unwrap()];
-    while let Some(id) = next.pop() {
-        if seen.insert(id) {
-            let is_normal =
-                |dep: &&Value| dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
-            next.extend(nodes[id]["deps"].as_array().unwrap().iter().filter(is_normal).map(|dep| text(dep, "pkg")));
-        }
-    }
-    seen
-}
-
-fn listing() -> String {
-    let metadata = metadata();
-    let linked = linked(&metadata);
-    let mut lines = BTreeSet::new();
-    for package in metadata["packages"].as_array().unwrap() {
-        if linked.contains(text(package, "id")) && !package["source"].is_null() {
-            lines.insert(format!(
-                "{} {} | {} | {}",
-                text(package, "name"),
-                text(package, "version"),
-                text(package, "license"),
-                text(package, "repository")
-            ));
-        }
-    }
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates: BTreeSet<_> = tree
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with("msr-lite "))
+        .map(|line| line.replacen(" (proc-macro)", "", 1).replacen(" v", " ", 1))
+        .collect();
     let mut listing = String::from(
-        "Crates linked into this program: name and version | licence (SPDX) | where its source and licence text are.\n\n",
+        "Crates linked into this program or into its build: name and version | licence (SPDX) | where its source and \
+         licence text are.\n\n",
     );
-    for line in lines {
-        let _ = writeln!(listing, "{line}");
+    for line in crates {
+        listing.push_str(&line);
+        listing.push('\n');
     }
     listing
 }
