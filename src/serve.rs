@@ -60,9 +60,14 @@ pub fn initialise(options: &ServeOptions) -> Result<Initialised, ServeError> {
     todo!("the integrator composes it of meta, pki and access")
 }
 
-/// Serves until SIGTERM or SIGINT. In this order: store, keys, accounts, sessions, listeners (passed in by systemd,
-/// or bound here: `config.listen`, else 443 where this process may, else 8443 with a notice), the administration
-/// socket, jobs, READY=1, the banner (`cli::banner`) on standard output. SIGHUP looks again at addresses and age of
+/// Serves until SIGTERM or SIGINT. In this order: store, keys, accounts, sessions, listeners, the administration socket
+/// (`cli::admin::bind_admin`, `serve_admin`), jobs, READY=1, the banner (`cli::banner`) on standard output.
+///
+/// Listeners are those passed in by systemd (`LISTEN_FDNAMES`: `https`, `http`, `trust`; no fallback then), or bound here:
+/// `config.listen`, else 443 where this process may, else 8443 with a notice. `0.0.0.0` and `[::]` are given side by side
+/// (`make run` does), so an IPv6 socket takes IPv6 alone; where the kernel has no IPv6, `[::]` is left out with a notice.
+///
+///  SIGHUP looks again at addresses and age of
 /// the certificate. Ends when running requests are done or `limits.shutdown_seconds` have passed; a second signal
 /// ends it at once.
 ///

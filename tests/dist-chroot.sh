@@ -58,7 +58,10 @@ done
 
 echo "sign-in: Basic, and a token"
 ask -u "admin:$password" -o /dev/null "$url/v2/"
-token=$(ask -u "admin:$password" "$url/auth/token?service=registry&scope=repository:admin/hello:pull,push" |
+challenge=$(curl -sS --max-time 20 --noproxy '*' --cacert "$ca" -D - -o /dev/null "$url/v2/" | tr -d '\r')
+service=$(printf '%s\n' "$challenge" | sed -n 's/.*service="\([^"]*\)".*/\1/p')
+token=$(ask -u "admin:$password" -G --data-urlencode "service=$service" \
+  --data-urlencode 'scope=repository:admin/hello:pull,push' "$url/auth/token" |
   sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
 [ -n "$token" ]
 

@@ -84,3 +84,26 @@ fn give(dir: &Path, uid: u32, gid: u32) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_root_made_goes_to_the_owner_of_the_directory_and_links_are_left_alone() {
+        const SERVICE: u32 = 64_000;
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: only root can give files away");
+            return;
+        }
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        chown(dir.path(), Some(SERVICE), Some(SERVICE)).unwrap();
+        fs::create_dir(dir.path().join("pki")).unwrap();
+        fs::write(dir.path().join("pki/ca.key"), "").unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
+        hand_over(dir.path()).unwrap();
+        let owner = |path: &str| fs::metadata(dir.path().join(path)).unwrap().uid();
+        assert_eq!((owner("pki"), owner("pki/ca.key")), (SERVICE, SERVICE));
+        assert_eq!(fs::metadata(outside.path()).unwrap().uid(), 0);
+    }
+}
