@@ -1,1 +1,5 @@
 //! (being built)
+
+pub mod ca;
+pub mod cert;
+pub mod trust;

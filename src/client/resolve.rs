@@ -79,6 +79,12 @@ impl Names {
         }
     }
 
+    /// Whether there is anything that could send a packet.
+    #[cfg(test)]
+    pub(super) fn has_servers(&self) -> bool {
+        self.0.servers.lock().is_some()
+    }
+
     fn servers(&self) -> Result<TokioResolver, String> {
         let text = std::fs::read(self.0.root.join("etc/resolv.conf")).map_err(|error| error.to_string())?;
         let mut cached = self.0.servers.lock();

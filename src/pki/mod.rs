@@ -233,6 +233,11 @@ impl Pki {
         self.0.state.load().imported
     }
 
+    /// The time by which terms are judged here.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     /// What an administrator should know and do about the certificates, in words; empty when all is well.
     pub fn warnings(&self) -> Vec<String> {
         self.0.state.load().warnings(self.0.clock.now())
