@@ -212,18 +212,7 @@ pub async fn run(args: &TrustArgs, data: Option<&Path>, machine: &Machine) -> Re
 }
 
 fn show(published: &Published, host: Option<&RegistryHost>) -> Result<TrustReply, TrustError> {
-    let guessed;
-    let host = match host {
-        Some(host) => host,
-        None => {
-            // The subject of our own certificates is the registry's full name; an imported one may say anything.
-            let name = published.leaf.subject.strip_prefix("CN=").filter(|name| published.covers(name));
-            let any = || published.leaf.names.iter().map(SubjectName::to_string).find(|name| !name.starts_with('*'));
-            let name = name.map(ToOwned::to_owned).or_else(any).unwrap_or_else(|| "localhost".into());
-            guessed = RegistryHost::new(&name, 443)?;
-            &guessed
-        }
-    };
+    let host = &host.map_or_else(|| full_name(published), |host| Ok(host.clone()))?;
     if !published.covers(&host.host()) {
         let name = host.host();
         return Err(TrustError::Said(format!(
@@ -255,6 +244,15 @@ fn show(published: &Published, host: Option<&RegistryHost>) -> Result<TrustReply
         material.sha256()
     );
     Ok(TrustReply { text, good: true })
+}
+
+/// The registry's full name: the subject of our own certificates. An imported one's may say anything, but it covers
+/// something.
+fn full_name(published: &Published) -> Result<RegistryHost, PkiError> {
+    let subject = published.leaf.subject.strip_prefix("CN=").filter(|name| published.covers(name));
+    let any = || published.leaf.names.iter().map(SubjectName::to_string).find(|name| !name.starts_with('*'));
+    let name = subject.map(ToOwned::to_owned).or_else(any).unwrap_or_else(|| "localhost".into());
+    RegistryHost::new(&name, 443)
 }
 
 /// Fetches `/ca.crt` in clear: what makes it authentic is the fingerprint, which the caller compares. The TLS port

@@ -28,7 +28,7 @@ pub use roots::Roots;
 /// For the connection to stand, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 /// For a whole answer.
-const TOTAL: Duration = Duration::from_secs(60);
+const TOTAL: Duration = Duration::from_mins(1);
 
 /// Why a call to another host failed, in words.
 #[derive(Debug, thiserror::Error)]

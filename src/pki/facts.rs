@@ -44,7 +44,7 @@ impl CertificateFacts {
 
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, PkiError> {
     match X509Certificate::from_der(der) {
-        Ok((rest, certificate)) if rest.is_empty() => Ok(certificate),
+        Ok(([], certificate)) => Ok(certificate),
         _ => Err(PkiError::Unusable("this is no X.509 certificate".into())),
     }
 }
