@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
+use super::ca::CaRequest;
+use super::cert::{CertReply, CertRequest};
 use crate::base::Secret;
 use crate::ops::Status;
-use crate::ops::status::Certificate;
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "admin.sock";
@@ -38,9 +39,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
 /// `sun_path` has 108 bytes, one of them the terminating zero (unix(7)).
 const SUN_PATH: usize = 107;
 
-/// What a verb asks of the running server.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case")]
+/// What a verb asks of the running server. It may hold a key: not for logs, hence no `Debug`.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "ask", content = "what", rename_all = "kebab-case")]
 pub enum AdminRequest {
     /// How is the registry? Answered by [`AdminAnswer::Status`].
     Status,
@@ -49,34 +50,15 @@ pub enum AdminRequest {
         /// The account's name.
         account: String,
     },
-    /// Facts about the CA, and its certificate. Answered by [`AdminAnswer::Certificate`].
-    CaShow,
-    /// Facts about the server's certificate, and it. Answered by [`AdminAnswer::Certificate`].
-    CertShow,
-    /// Cover this name or address from now on. Answered by [`AdminAnswer::Certificate`].
-    CertAdd {
-        /// A DNS name or an address.
-        name: String,
-    },
-    /// Issue the server's certificate anew, now. Answered by [`AdminAnswer::Certificate`].
-    CertRenew,
-    /// Use this certificate instead of our own. Answered by [`AdminAnswer::Certificate`].
-    CertImport {
-        /// The certificate and its intermediates, PEM.
-        cert: String,
-        /// Its key, PEM.
-        #[serde(with = "revealed")]
-        key: Secret,
-        /// The CA that signed it, PEM, for `/ca.crt`.
-        ca: Option<String>,
-    },
-    /// A signing request for the names in use, for an authority of the house. Answered by [`AdminAnswer::Pem`].
-    CertCsr,
+    /// `msr-lite ca …`. Answered by [`AdminAnswer::Certificate`].
+    Ca(CaRequest),
+    /// `msr-lite cert …`. Answered by [`AdminAnswer::Certificate`].
+    Cert(CertRequest),
 }
 
 /// What the server says.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "kebab-case")]
+#[serde(tag = "answer", content = "what", rename_all = "kebab-case")]
 pub enum AdminAnswer {
     /// Done; a sentence about what was done.
     Done {
@@ -91,18 +73,8 @@ pub enum AdminAnswer {
         #[serde(with = "revealed")]
         password: Secret,
     },
-    /// A certificate.
-    Certificate {
-        /// Facts about it.
-        certificate: Box<Certificate>,
-        /// The certificate itself, PEM.
-        pem: String,
-    },
-    /// PEM text.
-    Pem {
-        /// The text.
-        pem: String,
-    },
+    /// What there is to say about the certificates.
+    Certificate(CertReply),
     /// It was not done.
     Failed {
         /// Why, and what to do.

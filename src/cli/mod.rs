@@ -6,11 +6,12 @@
 
 pub mod admin;
 pub mod banner;
+pub mod ca;
+pub mod cert;
 pub mod config;
 pub mod context;
 pub mod data_dir;
 mod error;
-mod hooks;
 pub mod init;
 pub mod instance;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub mod logging;
 pub mod serve;
 pub mod status;
 pub mod texts;
+pub mod trust;
 pub mod user;
 
 use std::io::{self, Write as _};
@@ -29,7 +31,6 @@ use clap::{Parser, Subcommand};
 
 pub use context::{Context, Globals};
 pub use error::{CliError, Exit};
-use hooks::{ca, cert, trust};
 
 const AFTER_HELP: &str = "\
 First steps:

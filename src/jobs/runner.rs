@@ -51,6 +51,11 @@ impl Runner {
         Self { registry, pki, clock, bell }
     }
 
+    /// Rung to make the runner look at once.
+    pub fn bell(&self) -> &Notify {
+        &self.bell
+    }
+
     /// Writes the schedules that are missing.
     ///
     /// # Errors

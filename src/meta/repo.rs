@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, KeyReader};
 use super::record::{decode, encode};
-use super::tables::{REPO, REPO_BY_NAME, REPO_COUNTER};
+use super::tables::{META, REPO, REPO_BY_NAME, REPO_COUNTER};
 use super::{MetaError, Read, WriteTx};
 use crate::base::{RepoId, Timestamp};
 use crate::oci::RepoName;
+
+/// Where the number of repositories is kept.
+const TOTAL: &[u8] = b"repositories";
 
 /// A repository as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,7 @@ pub fn get(tx: &impl Read, id: RepoId) -> Result<Option<RepoRow>, MetaError> {
 pub fn create(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
     tx.put(REPO_BY_NAME, Key::new().text(row.name.as_str()).as_ref(), encode(&id));
     tx.put(REPO, Key::new().u64(id.0).as_ref(), encode(row));
+    tx.add(META, TOTAL, 1);
 }
 
 /// At most `limit` names after `last`, in byte order.
@@ -79,6 +83,14 @@ pub fn names(tx: &impl Read, last: Option<&str>, limit: usize) -> Result<Vec<Rep
         .collect()
 }
 
+/// How many repositories there are.
+///
+/// # Errors
+/// When the store fails.
+pub fn total(tx: &impl Read) -> Result<u64, MetaError> {
+    Ok(u64::try_from(tx.counter(META, TOTAL)?).unwrap_or(0))
+}
+
 /// Moves a counter.
 pub fn count(tx: &mut WriteTx, id: RepoId, counter: Counter, delta: i64) {
     tx.add(REPO_COUNTER, Key::new().u64(id.0).text(counter.name()).as_ref(), delta);
@@ -89,8 +101,7 @@ pub fn count(tx: &mut WriteTx, id: RepoId, counter: Counter, delta: i64) {
 /// # Errors
 /// When the store fails.
 pub fn counted(tx: &impl Read, id: RepoId, counter: Counter) -> Result<i64, MetaError> {
-    let value = tx.get(REPO_COUNTER, Key::new().u64(id.0).text(counter.name()).as_ref())?;
-    Ok(value.and_then(|bytes| bytes.try_into().ok()).map_or(0, i64::from_be_bytes))
+    tx.counter(REPO_COUNTER, Key::new().u64(id.0).text(counter.name()).as_ref())
 }
 
 /// The first key strictly after `prefix` + `last` in a table whose keys go on with a text. `last` comes from a client
