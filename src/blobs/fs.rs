@@ -93,8 +93,9 @@ impl Fs {
         if length < RESERVE_MIN {
             return Ok(at);
         }
-        let room = fstatvfs(file).map(|v| v.f_bavail.saturating_mul(v.f_frsize));
-        if room.is_ok_and(|room| room < length) {
+        // Some network file systems tell no sizes at all: then f_blocks is 0 too.
+        let full = |v: rustix::fs::StatVfs| v.f_blocks > 0 && v.f_bavail.saturating_mul(v.f_frsize) < length;
+        if fstatvfs(file).is_ok_and(full) {
             return Err(BlobError::DiskFull);
         }
         let length = length.min(RESERVE_MAX);

@@ -337,7 +337,9 @@ impl Keeper {
         };
         let copies = pieces.clone();
         let hashing = tokio::task::spawn_blocking(move || {
-            copies.iter().for_each(|piece| hasher.update(piece));
+            for piece in &copies {
+                hasher.update(piece);
+            }
             hasher
         });
         let (mut claim, written) = hop(claim, move |claim| {
@@ -345,9 +347,9 @@ impl Keeper {
             upload.write(fs, file, &pieces)
         })
         .await?;
-        let hashed = hashing.await;
+        let seen = hashing.await;
         let step = written.and_then(|()| {
-            let hasher = hashed.map_err(|e| BlobError::Io(format!("hashing: {e}")))?;
+            let hasher = seen.map_err(|e| BlobError::Io(format!("hashing: {e}")))?;
             claim.parts().0.advance(hasher, length as u64);
             claim.show();
             Ok(())
@@ -401,8 +403,8 @@ impl Keeper {
 
     /// Ends an append that failed: nothing of it is kept, and the session stands where it stood before.
     async fn give_up(mut self, mut claim: Claim, error: BlobError) -> BlobError {
-        let point = self.join_point(&mut claim).await;
-        let before = if point.is_err() { Before::nothing() } else { self.before };
+        let _ = self.join_point(&mut claim).await;
+        let before = self.before;
         let cleaned = tokio::task::spawn_blocking(move || {
             if claim.alive().is_ok() {
                 claim.roll_back(before);

@@ -19,7 +19,7 @@ use crate::oci::Algorithm;
 
 /// A session that no client can come back to (a push in a single request) is over when nobody has worked on it for
 /// this long: its request has gone.
-const SINGLE_TTL: Duration = Duration::from_secs(600);
+const SINGLE_TTL: Duration = Duration::from_mins(10);
 
 /// What all clones of [`super::Blobs`] share.
 pub(super) struct Store {
@@ -135,7 +135,7 @@ impl Store {
                         let length = open.metadata().map_err(|e| super::fs::failed("looking at a file", &e))?.len();
                         if length >= offset {
                             open.set_len(offset).map_err(|e| super::fs::failed("cutting an upload's file", &e))?;
-                            return Ok(Some(Upload::on_disk(algorithm, offset, hasher)));
+                            return Ok(Some(Upload::on_disk(algorithm, offset, hasher.map(|h| *h))));
                         }
                     }
                     Err(BlobError::Missing(_)) => return Ok(None),

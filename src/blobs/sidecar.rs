@@ -56,7 +56,7 @@ pub(super) enum Stored {
         /// Bytes that count.
         offset: u64,
         /// Their hasher.
-        hasher: Option<Hasher>,
+        hasher: Option<Box<Hasher>>,
     },
 }
 
@@ -109,7 +109,7 @@ impl Sidecar {
             Kept::File { offset, states, state } => {
                 let hasher =
                     (states == STATES).then(|| Hasher::resume(self.algorithm()?, &hex::decode(state).ok()?)).flatten();
-                Some(Stored::File { offset: *offset, hasher })
+                Some(Stored::File { offset: *offset, hasher: hasher.map(Box::new) })
             }
         }
     }

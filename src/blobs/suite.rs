@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::*;
 
 pub(super) const REPO: RepoId = RepoId(1);
-const TTL: Duration = Duration::from_secs(3600);
+const TTL: Duration = Duration::from_hours(1);
 const MAX: u64 = 64 << 20;
 
 /// A store that can be closed and opened again, with the metadata's answers in a set.
@@ -33,6 +33,7 @@ impl Lab {
         Blobs::open(self.data.path(), options, self.clock.clone(), |id| self.names(id)).unwrap()
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the metadata answers, which may fail")]
     pub(super) fn names(&self, id: FileId) -> Result<bool, BlobError> {
         Ok(self.named.lock().contains(&id))
     }
@@ -81,11 +82,19 @@ impl Source for Pieces {
 }
 
 /// Gives what a test sends, when it sends it.
-struct Live(mpsc::UnboundedReceiver<Bytes>);
+pub(super) struct Live(pub(super) mpsc::UnboundedReceiver<Bytes>);
 
 impl Source for Live {
     async fn next(&mut self) -> Option<Result<Bytes, String>> {
         self.0.recv().await.map(Ok)
+    }
+}
+
+/// Never stops.
+struct Endless(Bytes);
+impl Source for Endless {
+    async fn next(&mut self) -> Option<Result<Bytes, String>> {
+        Some(Ok(self.0.clone()))
     }
 }
 
@@ -250,12 +259,6 @@ async fn a_blob_has_a_largest_size() {
     assert!(matches!(announced, Err(BlobError::TooLarge { limit: MAX })));
     assert_eq!(blobs.status(id, REPO).unwrap().offset, 0);
 
-    struct Endless(Bytes);
-    impl Source for Endless {
-        async fn next(&mut self) -> Option<Result<Bytes, String>> {
-            Some(Ok(self.0.clone()))
-        }
-    }
     let endless = blobs.append(id, REPO, None, Endless(content(1 << 20))).await;
     assert!(matches!(endless, Err(BlobError::TooLarge { limit: MAX })));
     assert_eq!(blobs.status(id, REPO).unwrap().offset, MAX);
