@@ -1,8 +1,8 @@
 //! File operations, and what an error of each of them means. Everything here blocks.
 //!
 //! Only `fsync` and `fdatasync` make promises: bytes count as kept after [`Fs::sync_data`], a name after
-//! [`Fs::sync_entry`]. Sidecars are never synced: one that a power cut took or tore costs a client one upload, and
-//! its blob file is then an orphan for the sweep.
+//! [`Fs::sync_entry`]. Sidecars are not synced (but after a failure: [`Fs::sync_sidecars`]): one that a power cut took
+//! or tore costs a client one upload, and its blob file is then an orphan for the sweep.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -162,6 +162,11 @@ impl Fs {
             let _ = std::fs::remove_file(&unfinished);
             failed("writing an upload's sidecar", &e)
         })
+    }
+
+    /// Brings which sidecars there are to disk, so that none from before comes back. Their content may still be lost.
+    pub(super) fn sync_sidecars(&self) -> Result<(), BlobError> {
+        sync_directory(self.layout.uploads())
     }
 
     /// Removes a session's sidecar.

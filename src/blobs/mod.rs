@@ -7,7 +7,7 @@
 //!
 //! Which thread: whatever may touch much data or wait for the disk runs on tokio's blocking threads. What is done on
 //! the calling thread is taking in content that stays at hand (at most [`INLINE_MAX`] bytes) and writing or removing
-//! a sidecar (some kilobytes into the page cache, never synced); a change of threads would cost more. [`Blobs::open`],
+//! a sidecar (some kilobytes into the page cache, not synced); a change of threads would cost more. [`Blobs::open`],
 //! [`Blobs::open_file`], [`Blobs::unlink`] and [`Blobs::list`] block and leave the choice of the thread to the caller.
 //!
 //! Crash-safe by order: offset and hash state reach the sidecar only after an fdatasync of the bytes that they cover,
@@ -54,7 +54,7 @@ use crate::oci::{Algorithm, Digest};
 pub const INLINE_MAX: usize = 16 * 1024;
 
 /// The most sessions that may be open at once. An open session holds no thread, descriptor or buffer while nobody
-/// sends, but up to [`INLINE_MAX`] bytes: 160 MiB at the very worst.
+/// sends, but up to twice [`INLINE_MAX`] bytes of memory: 320 MiB at the very worst.
 pub const SESSIONS_MAX: usize = 10_000;
 
 /// Why bytes could not be taken in or given out.

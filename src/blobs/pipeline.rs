@@ -428,10 +428,10 @@ fn write_and_hash(claim: &mut Claim, pieces: &[Bytes]) -> Result<(), BlobError> 
 
 fn end_append(claim: &mut Claim, secure: bool) -> Result<(), BlobError> {
     claim.alive()?;
-    let (upload, fs, _) = claim.parts();
+    let (upload, fs, file) = claim.parts();
     upload.release()?;
     if secure {
-        upload.sync(fs)?;
+        upload.sync(fs, file)?;
         upload.close();
         claim.note()?;
     }

@@ -379,7 +379,9 @@ impl Claim {
         let mut went = upload.roll_back(fs, file, before);
         self.show();
         if self.session.durable {
-            went = went.and_then(|()| self.note());
+            // Synced here alone: were a power cut to bring back the sidecar from before, its hash state could belong to
+            // bytes that are overwritten from now on.
+            went = went.and_then(|()| self.note()).and_then(|()| self.store.fs.sync_sidecars());
         } else if self.upload().is_inline() {
             went = went.and(self.store.fs.remove_sidecar(self.session.id).map(drop));
         }

@@ -191,15 +191,17 @@ impl Upload {
     }
 
     /// Brings the bytes in the file to disk, if that has not been done.
-    pub(super) fn sync(&mut self, fs: &Fs) -> Result<(), BlobError> {
-        let offset = self.offset;
-        if let Place::File(disk) = &mut self.place
-            && disk.synced < offset
-            && let Some(file) = &disk.open
-        {
-            fs.sync_data(file)?;
-            disk.synced = offset;
+    pub(super) fn sync(&mut self, fs: &Fs, id: FileId) -> Result<(), BlobError> {
+        if matches!(&self.place, Place::File(disk) if disk.synced < self.offset) {
+            self.sync_anew(fs, id)?;
         }
+        Ok(())
+    }
+
+    fn sync_anew(&mut self, fs: &Fs, id: FileId) -> Result<(), BlobError> {
+        let file = self.file(fs, id)?;
+        fs.sync_data(&file)?;
+        self.note_synced(self.offset);
         Ok(())
     }
 
@@ -330,9 +332,9 @@ impl Upload {
         }
         if length > offset {
             self.trim()?;
-            self.sync_anew(fs)?;
+            self.sync_anew(fs, id)?;
         }
-        self.sync(fs)?;
+        self.sync(fs, id)?;
         self.close();
         if let Place::File(disk) = &mut self.place
             && !matches!(disk.entry, Entry::Synced)
@@ -340,14 +342,6 @@ impl Upload {
             fs.sync_entry(id)?;
             disk.entry = Entry::Synced;
         }
-        Ok(())
-    }
-
-    fn sync_anew(&mut self, fs: &Fs) -> Result<(), BlobError> {
-        if let Place::File(OnDisk { open: Some(file), .. }) = &self.place {
-            fs.sync_data(file)?;
-        }
-        self.note_synced(self.offset);
         Ok(())
     }
 }
