@@ -246,10 +246,7 @@ impl Store {
     /// Claims sessions that have expired, at most `limit`. Those that somebody works on have not.
     pub(super) fn expired(self: &Arc<Self>, limit: usize) -> Vec<Claim> {
         let sessions = self.sessions.lock();
-        let expired = sessions.values().filter(|session| {
-            let state = session.state.lock();
-            matches!(state.work, Work::Idle(_)) && self.idle(&state) >= self.ttl(session)
-        });
+        let expired = sessions.values().filter(|session| self.idle(&session.state.lock()) >= self.ttl(session));
         expired.filter_map(|session| Claim::take(self, session, Kind::Expiring).ok()).take(limit).collect()
     }
 

@@ -330,8 +330,8 @@ async fn a_dropped_request_leaves_a_session_to_go_on_with() {
         free(&blobs, id).await;
         let offset = usize::try_from(blobs.status(id, REPO).unwrap().offset).unwrap();
         assert!(offset <= sent, "{offset} of {sent}");
-        if sent <= INLINE_MAX {
-            assert_eq!(offset, sent);
+        if sent < 500_000 {
+            assert_eq!(offset, sent, "what had been gathered counts");
         }
         put(&blobs, id, &bytes.slice(offset..)).await.unwrap();
         let sealed = blobs.seal(id, REPO, sha256(&bytes)).await.unwrap();
