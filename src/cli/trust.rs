@@ -14,6 +14,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::cert::read_file;
+use super::{CliError, Context, Exit};
 use crate::base::Clock;
 use crate::client::{Names, Outbound, OutboundError, Roots, Verdict, handshake};
 use crate::pki::trust::{OneLiner, RegistryHost, TrustMaterial, one_liners, script};
@@ -21,14 +22,6 @@ use crate::pki::{CertificateFacts, PkiError, Published, SubjectName, covers};
 
 /// A `ca.crt` has some hundred bytes; a chain of them some thousand.
 const CA_LIMIT: usize = 64 * 1024;
-
-/// Trust between clients and a registry
-#[derive(Debug, Args)]
-pub struct TrustArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: TrustCommand,
-}
 
 /// The verbs of `msr-lite trust`.
 #[derive(Debug, Subcommand)]
@@ -176,12 +169,31 @@ impl Machine {
     }
 }
 
-/// Runs a verb. `data` is the registry's data directory; only `show` needs it.
+/// Runs the verb.
 ///
 /// # Errors
-/// [`TrustError`] in words; then nothing was written.
-pub async fn run(args: &TrustArgs, data: Option<&Path>, machine: &Machine) -> Result<TrustReply, TrustError> {
-    match &args.command {
+/// In words; then nothing was written.
+pub fn run(context: &Context, command: &TrustCommand) -> Result<Exit, CliError> {
+    let data = match command {
+        TrustCommand::Show { .. } => Some(context.existing_data_dir()?),
+        _ => None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
+    let machine = Machine::this();
+    let done = carry_out(command, data.as_deref(), context.json(), &machine);
+    let reply = runtime.block_on(done).map_err(CliError::failed)?;
+    context.print(&reply.text)?;
+    Ok(if reply.good { Exit::Done } else { Exit::Found })
+}
+
+/// Carries a verb out. `data` is the registry's data directory; only `show` needs it.
+async fn carry_out(
+    command: &TrustCommand,
+    data: Option<&Path>,
+    json: bool,
+    machine: &Machine,
+) -> Result<TrustReply, TrustError> {
+    match command {
         TrustCommand::Show { host } => {
             let data = data.ok_or_else(|| {
                 TrustError::Said("`trust show` reads a registry's data directory: name it with --data-dir".into())
@@ -204,7 +216,7 @@ pub async fn run(args: &TrustArgs, data: Option<&Path>, machine: &Machine) -> Re
             run_script(&material, at, machine, false)
         }
         TrustCommand::Uninstall { at } => run_script(&installed(at, machine)?, at, machine, true),
-        TrustCommand::Check { host, clients, json } => check(host, *clients, *json, machine).await,
+        TrustCommand::Check { host, clients } => check(host, *clients, json, machine).await,
     }
 }
 

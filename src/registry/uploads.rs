@@ -3,7 +3,7 @@
 use super::commit::{Change, Proposal, Step};
 use super::{Actor, Registry, RegistryError};
 use crate::base::UploadId;
-use crate::blobs::{BlobError, Content, Sealed, SessionStatus, Source};
+use crate::blobs::{Append, BlobError, Content, Sealed, SessionStatus, Source};
 use crate::meta::blob::FileState;
 use crate::meta::{Read, blob, lease, repo};
 use crate::oci::{Algorithm, Digest, RepoName};
@@ -34,8 +34,7 @@ impl Registry {
         if status.owner == actor.principal.name() { Ok(status) } else { Err(BlobError::UnknownSession.into()) }
     }
 
-    /// Appends a chunk (end-5); `range` is its first byte and its length, where the client named them. Returns the
-    /// number of bytes received so far.
+    /// Appends a chunk (end-5). Returns the number of bytes received so far.
     ///
     /// # Errors
     /// The blob store's; the session stays usable after all but [`BlobError::UnknownSession`].
@@ -44,15 +43,15 @@ impl Registry {
         actor: &Actor,
         repo: &RepoName,
         id: UploadId,
-        range: Option<(u64, u64)>,
+        how: Append,
         source: impl Source,
     ) -> Result<u64, RegistryError> {
         self.upload_status(actor, repo, id)?;
-        Ok(self.blobs().append(id, repo, range, source).await?)
+        Ok(self.blobs().append_with(id, repo, how, source).await?)
     }
 
     /// Verifies an upload and publishes its blob (end-6). `Ok` means that data, directory entry and metadata are on
-    /// disk.
+    /// disk. What has begun is finished also when the client goes away.
     ///
     /// # Errors
     /// [`BlobError::DigestMismatch`] and the stores' faults; the session stays then, so that the client may retry.
@@ -64,9 +63,16 @@ impl Registry {
         digest: Digest,
     ) -> Result<(), RegistryError> {
         self.upload_status(&actor, repo, id)?;
-        let sealed = self.blobs().seal(id, repo, digest).await?;
-        let change = Change::PublishBlob { sealed, upload: id };
-        self.commit(Proposal { actor, repo: repo.clone(), change }).await?;
+        let (registry, repo) = (self.clone(), repo.clone());
+        let publish = async move {
+            // Held until the commit is through, so that nobody takes the file away in between.
+            let (sealed, hold) = registry.blobs().seal_and_hold(id, &repo, digest).await?;
+            let change = Change::PublishBlob { sealed, upload: id };
+            let committed = registry.commit(Proposal { actor, repo, change }).await;
+            drop(hold);
+            committed
+        };
+        tokio::spawn(publish).await.map_err(|error| BlobError::Io(error.to_string()))??;
         Ok(())
     }
 
@@ -84,7 +90,8 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
         let pushed = async {
-            self.blobs().append(id, repo, length.map(|length| (0, length)), source).await?;
+            let how = Append { range: length.map(|length| (0, length)), expected: length, closing: true, ..Append::default() };
+            self.blobs().append_with(id, repo, how, source).await?;
             self.finish_upload(actor, repo, id, digest).await
         }
         .await;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::ServeError;
-use crate::access::Access;
+use crate::access::{Access, password};
 use crate::base::Secret;
 use crate::cli::user::INITIAL_PASSWORD;
 
@@ -22,7 +22,7 @@ pub(super) fn create_admin(access: &Access, data_dir: &Path, given: Option<&Path
         let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
         return access.create_admin(&password).map(|_| ()).map_err(ServeError::of);
     }
-    let password = Access::generate_password();
+    let password = password::generate();
     // The file first: an account whose password nobody can read would be worse than a file without an account, which
     // the next start replaces.
     write(&data_dir.join(INITIAL_PASSWORD), &password)?;

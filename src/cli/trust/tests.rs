@@ -10,8 +10,10 @@ use crate::pki::{NameSettings, Pki};
 
 #[derive(Parser)]
 struct Line {
-    #[command(flatten)]
-    trust: TrustArgs,
+    #[command(subcommand)]
+    trust: TrustCommand,
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// A registry whose TLS port also answers plain HTTP with its `ca.crt`, and a client machine.
@@ -56,7 +58,8 @@ impl Lab {
     async fn run(&self, line: &str) -> Result<TrustReply, TrustError> {
         let line = line.replace("PORT", &self.port.to_string()).replace("SHA", &self.pki.ca_pem_sha256());
         let words = std::iter::once("trust").chain(line.split(' '));
-        run(&Line::try_parse_from(words).unwrap().trust, Some(self.data.path()), &self.machine).await
+        let line = Line::try_parse_from(words).unwrap();
+        carry_out(&line.trust, Some(self.data.path()), line.json, &self.machine).await
     }
 
     fn docker_file(&self) -> PathBuf {

@@ -134,6 +134,7 @@ fn blob(ctx: &Context, error: &BlobError) -> Reply {
         }
         BlobError::Sender(_) => reply(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, &message),
         BlobError::DiskFull => disk_full(),
+        BlobError::TooManySessions { .. } => reply(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, &message),
         error => fault(ctx, error),
     }
 }

@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCAT
 use super::blobs::header;
 use super::{Call, Outcome, digest_header, error};
 use crate::base::UploadId;
-use crate::blobs::BlobError;
+use crate::blobs::{Append, BlobError};
 use crate::http::reply::{Reply, empty};
 use crate::http::RequestBody;
 use crate::model::permission::{Action, Verdict};
@@ -85,7 +85,7 @@ pub(super) async fn append(
     id: UploadId,
     body: RequestBody,
 ) -> Outcome {
-    match receive(call, headers, repo, id, body).await {
+    match receive(call, headers, repo, id, None, body).await {
         Ok(offset) => Ok(progress(StatusCode::ACCEPTED, repo, id, offset)),
         Err(stop) => stop_reply(call, repo, id, stop),
     }
@@ -102,7 +102,7 @@ pub(super) async fn finish(
 ) -> Outcome {
     // Most closing PUTs have no body; one with a range must be checked even when it is empty.
     if body.length() != Some(0) || headers.contains_key(CONTENT_RANGE) {
-        if let Err(stop) = receive(call, headers, repo, id, body).await {
+        if let Err(stop) = receive(call, headers, repo, id, Some(digest), body).await {
             return stop_reply(call, repo, id, stop);
         }
     }
@@ -122,11 +122,13 @@ enum Stop {
     Error(RegistryError),
 }
 
+/// Takes in a chunk; the last one comes with the digest of the whole.
 async fn receive(
     call: &Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     id: UploadId,
+    closing: Option<Digest>,
     body: RequestBody,
 ) -> Result<u64, Stop> {
     let actor = call.actor();
@@ -140,7 +142,9 @@ async fn receive(
     };
     let status = call.app.registry.upload_status(&actor, repo, id).map_err(Stop::Error)?;
     refuse_early(call, status.offset, length).map_err(Stop::Error)?;
-    call.app.registry.append_upload(&actor, repo, id, range, body).await.map_err(Stop::Error)
+    let algorithm = closing.map(|digest| digest.algorithm());
+    let how = Append { range, expected: length, algorithm, closing: closing.is_some() };
+    call.app.registry.append_upload(&actor, repo, id, how, body).await.map_err(Stop::Error)
 }
 
 fn stop_reply(call: &Call<'_>, repo: &RepoName, id: UploadId, stop: Stop) -> Outcome {
