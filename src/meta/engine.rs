@@ -465,7 +465,11 @@ impl ReadTx {
     }
 
     /// The rows within `bounds`, in key order.
-    fn rows(&self, table: Table, bounds: Bounds<'_>) -> Result<impl Iterator<Item = Result<Row, MetaError>>, MetaError> {
+    fn rows(
+        &self,
+        table: Table,
+        bounds: Bounds<'_>,
+    ) -> Result<impl Iterator<Item = Result<Row, MetaError>>, MetaError> {
         let rows = self.table(table)?.range::<&[u8]>(bounds).map_err(|error| self.fault(error))?;
         Ok(rows.map(|row| {
             let (key, value) = row.map_err(|error| self.fault(error))?;

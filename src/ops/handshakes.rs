@@ -21,6 +21,7 @@ use crate::base::{Clock, Timestamp};
 use crate::meta::refusal::{self, Refusal};
 use crate::meta::{Engine, MetaError, WriteError};
 use crate::pki::Pki;
+use crate::pki::trust::{self, RegistryHost, ScriptInputs};
 
 /// How many refusals (client, name, alert) are kept, in memory and in the table; the newest stay.
 pub const KEPT: usize = 256;
@@ -30,36 +31,6 @@ const QUIET: Duration = Duration::from_secs(600);
 
 /// The table is written at most this often.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// The names and the CA of our certificate, as far as the wire and this module need them.
-pub trait Identity: Send + Sync {
-    /// Whether the certificate in use covers this host (a name or an address, without port).
-    fn covers(&self, host: &str) -> bool;
-    /// The registry's full name.
-    fn fqdn(&self) -> String;
-    /// The CA certificate in PEM.
-    fn ca_pem(&self) -> Arc<str>;
-    /// SHA-256 of that text, lower-case hex.
-    fn ca_pem_sha256(&self) -> String;
-}
-
-impl Identity for Pki {
-    fn covers(&self, host: &str) -> bool {
-        Self::covers(self, host)
-    }
-
-    fn fqdn(&self) -> String {
-        Self::fqdn(self)
-    }
-
-    fn ca_pem(&self) -> Arc<str> {
-        Self::ca_pem(self)
-    }
-
-    fn ca_pem_sha256(&self) -> String {
-        Self::ca_pem_sha256(self)
-    }
-}
 
 /// What a client said when it refused (RFC 8446, 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +125,7 @@ pub struct Handshakes(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
-    identity: Box<dyn Identity>,
+    pki: Pki,
     rejections: Family<Label, Counter>,
     book: Mutex<Book>,
 }
@@ -183,8 +154,8 @@ impl fmt::Debug for Handshakes {
 
 impl Handshakes {
     /// An empty observatory.
-    pub fn new(identity: Box<dyn Identity>, clock: Clock) -> Self {
-        Self(Arc::new(Inner { clock, identity, rejections: Family::default(), book: Mutex::default() }))
+    pub fn new(pki: Pki, clock: Clock) -> Self {
+        Self(Arc::new(Inner { clock, pki, rejections: Family::default(), book: Mutex::default() }))
     }
 
     /// Takes up what an earlier run remembered.
@@ -223,7 +194,7 @@ impl Handshakes {
                 asked = refused.asked.as_deref(),
                 alert = refused.alert.as_str(),
                 "{}",
-                advice(&*self.0.identity, refused)
+                advice(&self.0.pki, refused)
             );
         }
     }
@@ -365,35 +336,35 @@ fn known_word(text: &str) -> Option<&'static str> {
 }
 
 /// One line: who, what for, what it means, what to type there (and here, when the name is not covered).
-pub fn advice(identity: &dyn Identity, refused: &Refused) -> String {
+pub fn advice(pki: &Pki, refused: &Refused) -> String {
     let Refused { peer, dialled, asked, alert } = refused;
     let address = dialled.ip().to_string();
-    let host = asked.as_deref().unwrap_or(&address);
-    let at = match host.contains(':') {
-        true => format!("[{host}]:{}", dialled.port()),
-        false => format!("{host}:{}", dialled.port()),
-    };
     let mut line = format!("{peer} refused our certificate ({alert}): it {}. ", alert.meaning());
-    // Writing to a String cannot fail.
+    // Writing to a String cannot fail, here and below.
     let _ = match asked {
         Some(name) => write!(line, "It asked for {name}. "),
         None => {
             write!(line, "It asked for no name: it dialled an address, {address} or one that is translated to it. ")
         }
     };
-    if !identity.covers(host) {
+    // What stands in a command is parsed first: the name comes from whoever dials us.
+    let asked = asked.as_deref().and_then(|name| RegistryHost::new(name, dialled.port()).ok());
+    let Some(host) = asked.or_else(|| RegistryHost::new(&address, dialled.port()).ok()) else { return line };
+    if !pki.covers(&host.host()) {
+        let host = host.host();
         let _ = write!(
             line,
-            "Our certificate does not cover {host}; if clients shall use that, run here: msr-lite cert add {host}. "
+            "Our certificate does not cover {host}: if clients shall use it, run here first: msr-lite cert add {host}. "
         );
     }
     if *alert != Alert::CertificateExpired {
+        let (ca_pem, sha256) = (pki.ca_pem(), pki.ca_pem_sha256());
+        let command = trust::one_liner(&ScriptInputs { ca_pem: &ca_pem, sha256: &sha256, authority: &host });
         let _ = write!(
             line,
-            "For docker, run there: curl -fsS http://{at}/ca.crt -o ca.crt && echo '{sum}  ca.crt' | sha256sum -c && \
-             sudo install -D -m 0644 ca.crt /etc/docker/certs.d/{at}/ca.crt; for podman, skopeo and the system too: \
-             curl -fsS http://{at}/trust.sh -o trust.sh, read it, sudo sh trust.sh. ",
-            sum = identity.ca_pem_sha256(),
+            "Run there: {command} (it puts our CA into /etc/docker/certs.d/{at}/ca.crt and where podman and the system \
+             look; other clients: http://{at}/trust)",
+            at = host.with_port(),
         );
     }
     line.truncate(line.trim_end().len());

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Authority, Context, Ends, Front, Network, authority};
 use crate::base::Config;
-use crate::http::testing::Lab;
+use crate::http::testing::lab;
 
 fn front(external: Option<&str>, proxies: &[&str]) -> Front {
     let config = Config {
@@ -14,7 +14,7 @@ fn front(external: Option<&str>, proxies: &[&str]) -> Front {
         trusted_proxies: proxies.iter().map(|text| (*text).to_owned()).collect(),
         ..Config::default()
     };
-    Front::new(&config, Box::new(Lab)).unwrap()
+    Front::new(&config, lab()).unwrap()
 }
 
 fn head(headers: &[(&str, &str)]) -> Parts {
@@ -90,7 +90,7 @@ fn networks_are_read_and_contain() {
 fn a_wrong_setting_is_named() {
     for url in ["registry.lab", "ftp://registry.lab", "https://registry.lab/path", "https://u@registry.lab"] {
         let config = Config { external_url: Some(url.to_owned()), ..Config::default() };
-        assert!(Front::new(&config, Box::new(Lab)).unwrap_err().starts_with("external_url: "), "{url}");
+        assert!(Front::new(&config, lab()).unwrap_err().starts_with("external_url: "), "{url}");
     }
 }
 

@@ -73,7 +73,8 @@ fn rows_are_put_read_and_deleted(lab: &Lab) {
 
 fn ranges_are_bounded_ordered_and_limited(lab: &Lab) {
     fn check(tx: &dyn Read) -> Result<(), MetaError> {
-        let keys = |rows: Vec<Row>| rows.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>();
+        let keys =
+            |rows: Vec<Row>| rows.into_iter().map(|(key, _)| String::from_utf8(key).unwrap()).collect::<Vec<_>>();
         assert_eq!(keys(tx.range(ROWS, b"", None, 9)?), ["a", "b/1", "b/2", "b0", "c"]);
         assert_eq!(keys(tx.range(ROWS, b"b/1", Some(b"c"), 9)?), ["b/1", "b/2", "b0"]);
         assert_eq!(keys(tx.range(ROWS, b"b/1", Some(b"c"), 2)?), ["b/1", "b/2"]);
