@@ -36,7 +36,7 @@ pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 }
 
 /// Bytes of `/file`: more than all buffers between server and client hold.
-pub(crate) const FILE: u64 = 96 * 1024 * 1024 + 5;
+pub(crate) const FILE: u64 = 40 * 1024 * 1024 + 5;
 
 /// Byte of `/file` at an offset.
 pub(crate) fn byte(offset: u64) -> u8 {

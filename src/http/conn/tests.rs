@@ -117,6 +117,8 @@ async fn a_download_that_nobody_reads_is_cut() {
     let server = start(Limits { progress_seconds: 1, ..limits() }).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /file HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    // The head has come: the server has the connection.
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 1);
     all_closed(&server).await;
     // Cut means cut: the rest never comes.
     let mut rest = Vec::new();
