@@ -128,13 +128,13 @@ pub struct Wire {
     stream: Option<TcpStream>,
     link: Arc<Link>,
     /// Held until the gentle close is over.
-    _held: Option<(Place, OpenConnection, Stop)>,
+    held: Option<(Place, OpenConnection, Stop)>,
 }
 
 impl Wire {
     /// Wraps a socket; `held` is what makes the connection count.
     pub fn new(stream: TcpStream, link: Arc<Link>, held: (Place, OpenConnection, Stop)) -> Self {
-        Self { stream: Some(stream), link, _held: Some(held) }
+        Self { stream: Some(stream), link, held: Some(held) }
     }
 
     /// The socket.
@@ -191,7 +191,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        let (Some(stream), held) = (self.stream.take(), self._held.take()) else { return };
+        let (Some(stream), held) = (self.stream.take(), self.held.take()) else { return };
         if self.link.cut.load(Ordering::Relaxed) {
             // What the kernel still holds for a client that takes nothing is thrown away too.
             let _ = stream.set_zero_linger();

@@ -251,7 +251,7 @@ fn external(text: &str) -> Result<(&'static str, String), String> {
         Some("http") => "http",
         _ => return Err(wrong()),
     };
-    let authority = uri.authority().map(|authority| authority.as_str()).ok_or_else(wrong)?;
+    let authority = uri.authority().map(hyper::http::uri::Authority::as_str).ok_or_else(wrong)?;
     if Authority::parse(authority).is_none() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return Err(wrong());
     }
@@ -290,7 +290,7 @@ pub(super) fn used_authority(head: &Parts) -> Result<Option<&str>, &'static str>
         (None, _) => None,
     };
     let in_target = (head.method != Method::CONNECT).then(|| head.uri.authority()).flatten();
-    Ok(in_target.map(|authority| authority.as_str()).or(host))
+    Ok(in_target.map(hyper::http::uri::Authority::as_str).or(host))
 }
 
 #[cfg(test)]

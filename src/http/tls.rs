@@ -57,9 +57,10 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
         Ok(Err(error)) => {
             let alert = alert_in(&error);
             shell.metrics.handshake(if alert.is_some() { "refused" } else { "failed" });
-            match alert {
-                Some(alert) => report(&shell, &link, asked, alert),
-                None => tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed"),
+            if let Some(alert) = alert {
+                report(&shell, &link, asked, alert);
+            } else {
+                tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed");
             }
             return;
         }

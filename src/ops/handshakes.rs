@@ -27,7 +27,7 @@ use crate::pki::trust::{self, RegistryHost, ScriptInputs};
 pub const KEPT: usize = 256;
 
 /// One line per client and name in this time.
-const QUIET: Duration = Duration::from_secs(600);
+const QUIET: Duration = Duration::from_mins(10);
 
 /// The table is written at most this often.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -144,6 +144,8 @@ struct Row {
     refusal: Refusal,
     /// Whether the table does not have it so yet.
     dirty: bool,
+    /// Whether the table has it in some state.
+    stored: bool,
 }
 
 impl fmt::Debug for Handshakes {
@@ -168,7 +170,7 @@ impl Handshakes {
         for refusal in stored {
             if let Some(word) = known_word(&refusal.alert) {
                 let key = (refusal.peer, refusal.asked.clone(), word);
-                book.rows.entry(key).or_insert(Row { refusal, dirty: false });
+                book.rows.entry(key).or_insert(Row { refusal, dirty: false, stored: true });
             }
         }
         Ok(())
@@ -199,7 +201,7 @@ impl Handshakes {
         }
     }
 
-    /// A client finished the handshake and left without a request. GnuTLS refuses like that, and so does everybody
+    /// A client finished the handshake and left without a request. `GnuTLS` refuses like that, and so does everybody
     /// who only looks whether the port is open: it is counted and no more.
     pub fn silent(&self, peer: IpAddr, asked: Option<&str>) {
         self.count("silent");
@@ -261,11 +263,15 @@ impl Book {
     fn note(&mut self, refused: &Refused, now: Timestamp) -> bool {
         let key = (refused.peer, refused.asked.clone(), refused.alert.as_str());
         if !self.rows.contains_key(&key) && self.rows.len() >= KEPT {
-            self.forget_oldest();
+            self.forget_one();
         }
         let row = self.rows.entry(key).or_insert_with(|| {
             let (asked, alert) = (refused.asked.clone(), refused.alert.as_str().to_owned());
-            Row { refusal: Refusal { peer: refused.peer, asked, alert, first: now, last: now, count: 0 }, dirty: true }
+            Row {
+                refusal: Refusal { peer: refused.peer, asked, alert, first: now, last: now, count: 0 },
+                dirty: true,
+                stored: false,
+            }
         });
         row.refusal.last = now;
         row.refusal.count += 1;
@@ -285,21 +291,25 @@ impl Book {
         true
     }
 
-    fn forget_oldest(&mut self) {
-        let oldest = self.rows.iter().min_by_key(|(_, row)| row.refusal.last).map(|(key, _)| key.clone());
-        if let Some(row) = oldest.and_then(|key| self.rows.remove(&key)) {
-            // A row that was never written need not be deleted, but then nobody knows; the list is bounded because
-            // beyond it the table is trimmed when it is read (`refusal::list`).
-            if self.gone.len() < KEPT {
-                self.gone.push(row.refusal);
-            }
+    /// Makes room: the oldest row of the client that has the most goes, so that a noisy one drives only itself out.
+    fn forget_one(&mut self) {
+        let mut rows_of: HashMap<IpAddr, usize> = HashMap::new();
+        for (peer, ..) in self.rows.keys() {
+            *rows_of.entry(*peer).or_default() += 1;
+        }
+        let Some(noisiest) = rows_of.into_iter().max_by_key(|(_, rows)| *rows).map(|(peer, _)| peer) else { return };
+        let of_it = self.rows.iter().filter(|((peer, ..), _)| *peer == noisiest);
+        let oldest = of_it.min_by_key(|(_, row)| row.refusal.last).map(|(key, _)| key.clone());
+        // Only what the table has need be deleted there, so that `gone` never holds more than the table does.
+        if let Some(row) = oldest.and_then(|key| self.rows.remove(&key)).filter(|row| row.stored) {
+            self.gone.push(row.refusal);
         }
     }
 
     fn take(&mut self) -> (Vec<Refusal>, Vec<Refusal>) {
         let mut dirty = Vec::new();
         for row in self.rows.values_mut().filter(|row| row.dirty) {
-            row.dirty = false;
+            (row.dirty, row.stored) = (false, true);
             dirty.push(row.refusal.clone());
         }
         (dirty, std::mem::take(&mut self.gone))
@@ -313,7 +323,6 @@ impl Book {
             }
         }
         gone.append(&mut self.gone);
-        gone.truncate(KEPT);
         self.gone = gone;
     }
 }
