@@ -1,14 +1,41 @@
 //! Floor 3: who asks, and may they?
+//!
+//! - [`credentials`] reads the `Authorization` header;
+//! - `sign_in` finds out whose the credentials are, with what is remembered of earlier ones; [`password`] hashes,
+//!   `throttle` slows down who guesses;
+//! - `grant` answers the token service, `token` signs and verifies bearer tokens, `refresh` keeps refresh tokens;
+//! - [`decide`](mod@decide) says what a caller may do;
+//! - `accounts` makes accounts and sets passwords.
+//!
+//! Everything that is remembered (sign-ins, verified tokens) carries the account's revision and is compared with the
+//! account's row on each use: a new password ends it all at once. Nothing here logs more of a secret than whose it is.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Clock, Secret};
-use crate::meta::{Engine, MetaError};
+use crate::meta::{Engine, MetaError, WriteError};
 use crate::model::operation::Requirement;
 use crate::model::{Caller, Decision};
 use crate::oci::scope::Scope;
+
+mod accounts;
+mod cache;
+pub mod credentials;
+pub mod decide;
+mod grant;
+pub mod password;
+mod refresh;
+mod sign_in;
+mod throttle;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+pub use accounts::ADMIN;
+pub use credentials::Credentials;
 
 /// Why a caller was not let in, in words for a person.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +60,22 @@ pub enum AccessError {
     Store(#[from] MetaError),
 }
 
+impl From<WriteError<AccessError>> for AccessError {
+    fn from(error: WriteError<AccessError>) -> Self {
+        match error {
+            WriteError::Refused(error) => error,
+            WriteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Settings of this module.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
     /// Whether everybody may pull without signing in.
     pub anonymous_pull: bool,
-    /// How long an access token works.
+    /// How long an access token works; at least a minute, whatever is set. It is looked at when a request starts, so
+    /// an upload may take longer.
     pub token_ttl: Duration,
 }
 
@@ -86,18 +123,53 @@ pub struct TokenAnswer {
     pub refresh: Option<Secret>,
 }
 
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self { anonymous_pull: false, token_ttl: Duration::from_mins(30) }
+    }
+}
+
 /// Sign-in and permissions. Cheap to clone.
 #[derive(Clone)]
-pub struct Access(Arc<()>);
+pub struct Access(Arc<Inner>);
+
+struct Inner {
+    meta: Engine,
+    clock: Clock,
+    settings: AccessSettings,
+    passwords: password::Passwords,
+    throttle: throttle::Throttle,
+    sign_ins: sign_in::SignIns,
+    keys: token::Keys,
+    tokens: sign_in::Tokens,
+}
 
 impl Access {
-    /// Opens the module over the store; makes token keys on the first start.
+    /// Opens the module over the store; makes the registry's id and its token key on the first start. Waits for the
+    /// store.
     ///
     /// # Errors
     /// When the store fails.
+    ///
+    /// # Panics
+    /// On a thread that drives async tasks, as [`Engine::write_blocking`] does.
     pub fn open(meta: Engine, clock: Clock, settings: AccessSettings) -> Result<Self, AccessError> {
-        let _ = (meta, clock, settings);
-        todo!()
+        let keys = token::open(&meta, clock.now())?;
+        Ok(Self(Arc::new(Inner {
+            meta,
+            clock,
+            settings,
+            passwords: password::Passwords::new(),
+            throttle: throttle::Throttle::new(),
+            sign_ins: sign_in::SignIns::new(),
+            keys,
+            tokens: sign_in::Tokens::new(),
+        })))
+    }
+
+    /// The registry's id: the audience of its tokens.
+    pub fn instance(&self) -> &str {
+        self.0.keys.instance()
     }
 
     /// Who sent this `Authorization` header (`Basic`, `Bearer`, or none), from this address?
@@ -105,40 +177,18 @@ impl Access {
     /// # Errors
     /// [`AccessError::Refused`], [`AccessError::Throttled`], [`AccessError::Malformed`], or the store's fault.
     pub async fn authenticate(&self, authorization: Option<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        let _ = (authorization, peer);
-        todo!()
+        match authorization.map(Credentials::parse).transpose()? {
+            None => Ok(Caller::anonymous()),
+            Some(Credentials::Bearer(token)) => self.bearer(&token, peer),
+            Some(Credentials::Basic { username, password }) => {
+                let account = self.sign_in(&username, password, peer).await?;
+                Ok(Caller { principal: sign_in::principal(&account), token: None })
+            }
+        }
     }
 
     /// May they?
     pub fn decide(&self, caller: &Caller, requirement: Requirement<'_>) -> Decision {
-        let _ = (caller, requirement);
-        todo!()
-    }
-
-    /// Answers the token service.
-    ///
-    /// # Errors
-    /// As [`Access::authenticate`].
-    pub async fn token(&self, request: TokenRequest, peer: IpAddr) -> Result<TokenAnswer, AccessError> {
-        let _ = (request, peer);
-        todo!()
-    }
-
-    /// Makes the `admin` account of the first start, unless an account is there already; tells whether it did.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn create_admin(&self, password: &Secret) -> Result<bool, AccessError> {
-        let _ = password;
-        todo!()
-    }
-
-    /// Gives an account a new random password and returns it; sessions, tokens and cached sign-ins made before end.
-    ///
-    /// # Errors
-    /// [`AccessError::UnknownAccount`], or the store's fault.
-    pub async fn reset_password(&self, account: &str) -> Result<Secret, AccessError> {
-        let _ = account;
-        todo!()
+        decide::decide(self.0.settings.anonymous_pull, caller, requirement)
     }
 }

@@ -4,6 +4,7 @@
 //! functions over a transaction. Closures given to [`Engine::write`] keep the rules that a distributed engine would
 //! ask for: they may be run again, do no I/O, take `now` as input and check every invariant inside the transaction.
 
+pub mod account;
 pub mod engine;
 pub mod key;
 pub mod migrate;

@@ -26,4 +26,13 @@ pub const META: Table = Table("meta");
 pub const REFUSAL: Table = Table("refusal");
 
 /// Every table, so that the engine can create them all at once.
-pub const ALL: &[Table] = &[META, REFUSAL];
+pub const ALL: &[Table] = &[META, ACCOUNT, REFRESH, REFRESH_BY_ACCOUNT, TOKEN_KEY, REFUSAL];
+
+/// account name → `model::account::Account`.
+pub const ACCOUNT: Table = Table("account");
+/// SHA-256 of a refresh token (32 bytes) → `model::account::RefreshToken`.
+pub const REFRESH: Table = Table("refresh");
+/// account name, issued (ms), SHA-256 of the token → nothing; oldest first.
+pub const REFRESH_BY_ACCOUNT: Table = Table("refresh_by_account");
+/// key id → `super::account::TokenKey`: the shared secrets that sign bearer tokens.
+pub const TOKEN_KEY: Table = Table("token_key");

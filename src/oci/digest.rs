@@ -239,3 +239,96 @@ impl fmt::Debug for Hasher {
         write!(f, "Hasher({})", self.algorithm().name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_digest() -> impl Strategy<Value = Digest> {
+        "sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}".prop_map(|text| Digest::parse(&text).unwrap())
+    }
+
+    /// The examples of FIPS 180-4 for an empty message.
+    #[test]
+    fn of_nothing() {
+        let sha256 = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(Algorithm::Sha256, b"").to_string(), sha256);
+        assert!(Digest::of(Algorithm::Sha512, b"").to_string().starts_with("sha512:cf83e1357eefb8bdf1542850d66d8007"));
+    }
+
+    #[test]
+    fn digests_outside_the_grammar_are_refused() {
+        let hex = "a".repeat(64);
+        for text in ["", "sha256", &hex, &format!("sha256{hex}")] {
+            assert_eq!(Digest::parse(text), Err(DigestError::Form), "{text}");
+        }
+        for text in [format!(":{hex}"), format!("SHA256:{hex}"), format!("md5:{hex}"), format!("sha256+b64:{hex}")] {
+            assert_eq!(Digest::parse(&text), Err(DigestError::Algorithm), "{text}");
+        }
+        for digits in [
+            String::new(),
+            "A".repeat(64),
+            "a".repeat(63),
+            "a".repeat(65),
+            "a".repeat(128),
+            "g".repeat(64),
+            "é".repeat(32),
+            format!("{}/..", "a".repeat(61)),
+            format!(" {}", "a".repeat(63)),
+            "baddigeststring".to_owned(),
+        ] {
+            assert_eq!(Digest::parse(&format!("sha256:{digits}")), Err(DigestError::Hex), "{digits}");
+        }
+        assert_eq!(Digest::parse(&format!("sha512:{hex}")), Err(DigestError::Hex));
+    }
+
+    proptest! {
+        #[test]
+        fn texts_and_keys_round_trip(digest in any_digest(), rest: Vec<u8>) {
+            prop_assert_eq!(Digest::parse(&digest.to_string()).unwrap(), digest);
+            prop_assert_eq!(serde_json::from_str::<Digest>(&serde_json::to_string(&digest).unwrap()).unwrap(), digest);
+            let mut key = digest.to_key();
+            prop_assert_eq!(key.len(), 1 + digest.algorithm().size());
+            key.extend_from_slice(&rest);
+            prop_assert_eq!(Digest::split_key(&key), Some((digest, rest.as_slice())));
+        }
+
+        #[test]
+        fn keys_sort_as_digests_do(a in any_digest(), b in any_digest()) {
+            prop_assert_eq!(a.to_key().cmp(&b.to_key()), a.cmp(&b));
+            prop_assert_eq!(a.to_key() == b.to_key(), a == b);
+        }
+
+        #[test]
+        fn a_cut_key_is_none(digest in any_digest(), cut in 0..33usize) {
+            let key = digest.to_key();
+            prop_assert_eq!(Digest::split_key(&key[..cut]), None);
+        }
+
+        #[test]
+        fn hashing_in_pieces_with_a_restart_gives_the_same(content: Vec<u8>, at: prop::sample::Index, long: bool) {
+            let algorithm = if long { Algorithm::Sha512 } else { Algorithm::Sha256 };
+            let (head, tail) = content.split_at(at.index(content.len() + 1));
+            let mut first = Hasher::new(algorithm);
+            first.update(head);
+            let mut second = Hasher::resume(algorithm, &first.state()).unwrap();
+            second.update(tail);
+            prop_assert_eq!(second.finish(), Digest::of(algorithm, &content));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(sha(256|512):)?\\PC{0,130}") {
+            if let Ok(digest) = Digest::parse(&text) {
+                prop_assert_eq!(digest.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_state_is_none() {
+        assert!(Hasher::resume(Algorithm::Sha256, b"").is_none());
+        assert!(Hasher::resume(Algorithm::Sha256, &Hasher::new(Algorithm::Sha512).state()).is_none());
+    }
+}

@@ -100,3 +100,80 @@ impl<'de> Deserialize<'de> for RepoName {
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The specification's expression `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/…)*`, walked one character at a time, as a
+    /// second opinion.
+    fn matches_the_expression(text: &str) -> bool {
+        let mut separator = "/".to_owned();
+        for c in text.chars() {
+            match c {
+                'a'..='z' | '0'..='9' => separator.clear(),
+                '.' | '_' | '-' | '/' => {
+                    separator.push(c);
+                    let only_dashes = separator.chars().all(|c| c == '-');
+                    if !only_dashes && !["/", ".", "_", "__"].contains(&separator.as_str()) {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
+        }
+        separator.is_empty()
+    }
+
+    #[test]
+    fn names_in_use() {
+        for (text, namespace, name) in [
+            ("admin/lab-words", "admin", "lab-words"),
+            ("a", "", "a"),
+            ("lab/team/web", "lab", "team/web"),
+            ("a__b/c---d/e.f/0", "a__b", "c---d/e.f/0"),
+        ] {
+            let parsed = RepoName::parse(text).unwrap();
+            assert_eq!((parsed.namespace(), parsed.name(), parsed.to_string().as_str()), (namespace, name, text));
+        }
+    }
+
+    #[test]
+    fn names_outside_the_grammar_are_refused() {
+        for text in [
+            "..", ".", "a/..", "../a", "a/../b", "a..b", "a/./b", "A", "a/B", "a%2fb", "a%2Fb", "a//b", "/a", "a/",
+            "a___b", "a._b", "-a", "a-", "_a", "a b", "a:b", "a@b", "ä", "a\0b", "a\nb", "a\\b",
+        ] {
+            assert_eq!(RepoName::parse(text), Err(NameError::Grammar), "{text:?}");
+        }
+        assert_eq!(RepoName::parse(""), Err(NameError::Length));
+        assert_eq!(RepoName::parse(&"a".repeat(256)), Err(NameError::Length));
+        assert!(RepoName::parse(&"a".repeat(255)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_grammar_allows_round_trips(
+            text in "[a-z0-9]{1,4}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,3}(/[a-z0-9]{1,4}((\\.|_|__|-{1,3})[a-z0-9]{1,4}){0,3}){0,4}"
+        ) {
+            let parsed = RepoName::parse(&text).unwrap();
+            prop_assert_eq!(parsed.as_str(), &text);
+            prop_assert_eq!(&serde_json::from_str::<RepoName>(&serde_json::to_string(&parsed).unwrap()).unwrap(), &parsed);
+            let joined = [parsed.namespace(), parsed.name()].join("/");
+            prop_assert_eq!(joined.trim_start_matches('/'), &text);
+        }
+
+        #[test]
+        fn the_grammar_is_the_specifications(text in "[ab0._/-]{1,9}|[aA%2f./]{1,6}|\\PC{1,6}") {
+            prop_assert_eq!(RepoName::parse(&text).is_ok(), matches_the_expression(&text));
+        }
+
+        #[test]
+        fn order_is_bytewise(a in "[a-c]{1,3}(/[a-c0-]{0,2}[a-c])?", b in "[a-c]{1,3}(/[a-c0-]{0,2}[a-c])?") {
+            let (Ok(x), Ok(y)) = (RepoName::parse(&a), RepoName::parse(&b)) else { return Ok(()) };
+            prop_assert_eq!(x.cmp(&y), a.as_bytes().cmp(b.as_bytes()));
+        }
+    }
+}

@@ -43,3 +43,29 @@ impl fmt::Display for Reference {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_colon_tells_a_digest_from_a_tag() {
+        assert!(matches!(Reference::parse("0.1.0-invoc"), Ok(Reference::Tag(_))));
+        // A referrers tag looks like a digest without its colon.
+        assert!(matches!(Reference::parse(&format!("sha256-{}", "a".repeat(64))), Ok(Reference::Tag(_))));
+        assert!(matches!(Reference::parse(&format!("sha256:{}", "a".repeat(64))), Ok(Reference::Digest(_))));
+        // The conformance suite's bad digest: refused as a digest, not taken for a tag.
+        assert_eq!(Reference::parse("sha256:baddigeststring"), Err(ReferenceError::Digest(DigestError::Hex)));
+        assert_eq!(Reference::parse(".."), Err(ReferenceError::Tag(TagError)));
+        assert_eq!(Reference::parse(""), Err(ReferenceError::Tag(TagError)));
+    }
+
+    proptest! {
+        #[test]
+        fn references_round_trip(text in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}|sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}") {
+            prop_assert_eq!(Reference::parse(&text).unwrap().to_string(), text);
+        }
+    }
+}

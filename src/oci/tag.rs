@@ -69,3 +69,39 @@ impl<'de> Deserialize<'de> for Tag {
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tags_outside_the_grammar_are_refused() {
+        for text in ["", ".", "..", "-a", ".a", "a/b", "a b", "a:b", "a%2fb", "a+b", "é", "a\n", "a\0", "a@b"] {
+            assert_eq!(Tag::parse(text), Err(TagError), "{text:?}");
+        }
+        assert_eq!(Tag::parse(&"a".repeat(129)), Err(TagError));
+        assert!(Tag::parse(&"a".repeat(128)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_grammar_allows_round_trips(text in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}") {
+            let parsed = Tag::parse(&text).unwrap();
+            prop_assert_eq!(parsed.as_str(), &text);
+            prop_assert_eq!(&serde_json::from_str::<Tag>(&serde_json::to_string(&parsed).unwrap()).unwrap(), &parsed);
+        }
+
+        #[test]
+        fn nothing_else_is_a_tag(text in "\\PC{0,4}[^a-zA-Z0-9._-]\\PC{0,4}") {
+            prop_assert_eq!(Tag::parse(&text), Err(TagError));
+        }
+
+        #[test]
+        fn order_is_bytewise(a in "[aAzZ09_.-]{1,4}", b in "[aAzZ09_.-]{1,4}") {
+            let (Ok(x), Ok(y)) = (Tag::parse(&a), Tag::parse(&b)) else { return Ok(()) };
+            prop_assert_eq!(x.cmp(&y), a.as_bytes().cmp(b.as_bytes()));
+        }
+    }
+}

@@ -1,1 +1,3 @@
 //! The distribution API (and Docker's): one file per noun, found from [`route`].
+
+pub mod auth;

@@ -1,0 +1,69 @@
+//! The token service's answers (registry token authentication and `OAuth2` specifications).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Access, AccessError, Grant, TokenAnswer, TokenRequest, decide, sign_in};
+use crate::meta::MetaError;
+use crate::model::Principal;
+use crate::model::account::Account;
+use crate::oci::scope::Scope;
+
+/// Clients take a missing or shorter life for this one (token specification, `expires_in`).
+const SHORTEST: Duration = Duration::from_mins(1);
+
+/// The most repositories that one token names, so that it still fits into a request's header.
+const MAX_SCOPES: usize = 50;
+
+impl Access {
+    /// Answers the token service. Asking for too much is no error: the token says what is allowed of it.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub async fn token(&self, request: TokenRequest, peer: IpAddr) -> Result<TokenAnswer, AccessError> {
+        let TokenRequest { grant, scopes, offline, client } = request;
+        let refreshed = matches!(grant, Grant::Refresh(_));
+        let account = match grant {
+            Grant::Anonymous => None,
+            Grant::Password { username, password } => Some(self.sign_in(&username, password, peer).await?),
+            Grant::Refresh(token) => Some(self.refreshed(&token, peer)?),
+        };
+        let scopes = self.allowed(account.as_ref(), &scopes);
+        let issued_at = self.0.clock.now();
+        let expires_in = self.0.settings.token_ttl.max(SHORTEST);
+        let (sub, revision) = account.as_ref().map_or(("", 0), |account| (&account.name, account.revision));
+        let token = self.0.keys.sign(sub, revision, scopes.clone(), issued_at, expires_in.as_secs());
+        // A client that refreshes keeps the refresh token that it has.
+        let refresh = match &account {
+            Some(account) if offline && !refreshed => match self.new_refresh_token(account, client).await {
+                Ok(refresh) => Some(refresh),
+                // Pulls and deletes must still be possible; the client keeps the password instead.
+                Err(AccessError::Store(MetaError::DiskFull)) => None,
+                Err(error) => return Err(error),
+            },
+            _ => None,
+        };
+        tracing::debug!(account = sub, address = %peer, scopes = scopes.len(), "token issued");
+        Ok(TokenAnswer { token, expires_in, issued_at, scopes, refresh })
+    }
+
+    /// What the account (or nobody) may of what is asked, one scope per resource.
+    fn allowed(&self, account: Option<&Account>, asked: &[Scope]) -> Vec<Scope> {
+        let principal = account.map_or(Principal::Anonymous, sign_in::principal);
+        let mut allowed: Vec<Scope> = Vec::new();
+        for asked in asked {
+            let Some(granted) = decide::grant(self.0.settings.anonymous_pull, &principal, asked) else { continue };
+            let room = allowed.len() < MAX_SCOPES;
+            match allowed.iter_mut().find(|scope| (&scope.kind, &scope.name) == (&granted.kind, &granted.name)) {
+                Some(scope) => {
+                    scope.actions.extend(granted.actions);
+                    scope.actions.sort_unstable();
+                    scope.actions.dedup();
+                }
+                None if room => allowed.push(granted),
+                None => break,
+            }
+        }
+        allowed
+    }
+}

@@ -1,0 +1,65 @@
+//! Refresh tokens: 256 random bits, stored by their SHA-256 alone. `docker login` keeps one instead of the password.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use super::{Access, AccessError};
+use crate::base::Secret;
+use crate::base::id::random;
+use crate::meta::account::{self, RefreshHash};
+use crate::model::account::{Account, RefreshToken};
+
+/// How long a refresh token works.
+const LIFE: Duration = Duration::from_hours(90 * 24);
+
+/// The most bytes of a `client_id` that are kept.
+const MAX_CLIENT: usize = 128;
+
+fn hash(token: &str) -> RefreshHash {
+    let mut hash = RefreshHash::default();
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+impl Access {
+    /// Makes a refresh token for an account that has just signed in.
+    pub(super) async fn new_refresh_token(&self, account: &Account, mut client: String) -> Result<Secret, AccessError> {
+        client.truncate(client.floor_char_boundary(MAX_CLIENT));
+        let text = BASE64.encode(random::<32>());
+        let hash = hash(&text);
+        let now = self.0.clock.now();
+        let row = RefreshToken {
+            account: account.name.clone(),
+            revision: account.revision,
+            issued: now,
+            expires: now.plus(LIFE),
+            client,
+        };
+        let written = self.0.meta.write(move |tx| {
+            account::put_refresh(tx, &hash, &row, now)?;
+            Ok::<_, AccessError>(())
+        });
+        written.await?;
+        Ok(Secret::new(text))
+    }
+
+    /// The account that a refresh token stands for.
+    pub(super) fn refreshed(&self, token: &Secret, peer: IpAddr) -> Result<Account, AccessError> {
+        let hash = hash(token.reveal());
+        let found = self.0.meta.read(|tx| {
+            let Some(row) = account::refresh(tx, &hash)? else { return Ok(None) };
+            Ok::<_, AccessError>(account::get(tx, &row.account)?.map(|account| (row, account)))
+        })?;
+        match found {
+            Some((row, account)) if self.0.clock.now() < row.expires && row.revision == account.revision => Ok(account),
+            _ => {
+                tracing::debug!(address = %peer, "refresh token refused");
+                Err(AccessError::Refused("the refresh token is not valid any more; sign in again".into()))
+            }
+        }
+    }
+}

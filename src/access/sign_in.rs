@@ -1,0 +1,192 @@
+//! Whose credentials are these? What was found right is remembered, under the account's revision.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
+
+use super::cache::Bounded;
+use super::password::{MAX_ACCOUNT, MAX_PASSWORD, Proof};
+use super::throttle::Source;
+use super::token::Claims;
+use super::{Access, AccessError};
+use crate::base::Secret;
+use crate::meta::account;
+use crate::model::account::Account;
+use crate::model::{Caller, Principal};
+use crate::oci::scope::Scope;
+
+/// How long a right password is remembered: clients that send Basic do so with every request, and jobs sign in by
+/// the hundred.
+const REMEMBER: Duration = Duration::from_mins(5);
+
+/// Passwords found right: by their proof, until when (steady ms) and at which revision of the account.
+pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, u64)>>);
+
+/// Tokens found right, by their SHA-256.
+pub(super) struct Tokens(Mutex<Bounded<[u8; 32], Arc<Verified>>>);
+
+/// What is kept of a verified token.
+struct Verified {
+    account: String,
+    revision: u64,
+    nbf: u64,
+    exp: u64,
+    scopes: Arc<[Scope]>,
+}
+
+impl SignIns {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Bounded::new(4096)))
+    }
+
+    fn knows(&self, proof: &Proof, revision: u64, now: u64) -> bool {
+        self.0.lock().get(proof).is_some_and(|&mut (until, at)| now < until && at == revision)
+    }
+
+    fn remember(&self, proof: Proof, revision: u64, now: u64) {
+        self.0.lock().insert(proof, (now + REMEMBER.as_secs() * 1000, revision));
+    }
+}
+
+impl Tokens {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Bounded::new(8192)))
+    }
+}
+
+/// The account as one who asks.
+pub(super) fn principal(account: &Account) -> Principal {
+    Principal::User { name: account.name.clone(), admin: account.admin }
+}
+
+/// One text for a wrong password and for an account that is not there.
+fn wrong() -> AccessError {
+    AccessError::Refused("the user name or the password is not right".into())
+}
+
+/// One attempt to sign in.
+struct Attempt {
+    name: String,
+    password: Secret,
+    proof: Proof,
+    from: Source,
+}
+
+impl Access {
+    /// The account of that name, if there is one.
+    ///
+    /// # Errors
+    /// The store's fault.
+    pub fn account(&self, name: &str) -> Result<Option<Account>, AccessError> {
+        self.0.meta.read(|tx| Ok(account::get(tx, name)?))
+    }
+
+    /// The account, if the password is its own.
+    pub(super) async fn sign_in(&self, name: &str, password: Secret, peer: IpAddr) -> Result<Account, AccessError> {
+        if name.len() > MAX_ACCOUNT || password.reveal().len() > MAX_PASSWORD {
+            return Err(wrong());
+        }
+        let proof = self.0.passwords.proof(name, &password);
+        let attempt = Attempt { name: name.to_owned(), password, proof, from: Source::of(peer) };
+        if let Some(account) = self.remembered(&attempt)? {
+            return Ok(account);
+        }
+        let access = self.clone();
+        self.0.passwords.in_turn(move || access.check(&attempt, peer)).await
+    }
+
+    /// The account, if this attempt is known to be right.
+    ///
+    /// # Errors
+    /// When it is known to be wrong, or must wait.
+    fn remembered(&self, attempt: &Attempt) -> Result<Option<Account>, AccessError> {
+        let inner = &self.0;
+        let now = inner.clock.steady();
+        let account = self.account(&attempt.name)?;
+        let revision = account.as_ref().map(|account| account.revision);
+        if revision.is_some_and(|revision| inner.sign_ins.knows(&attempt.proof, revision, now)) {
+            return Ok(account);
+        }
+        if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, revision)) {
+            return Err(wrong());
+        }
+        match inner.throttle.check(&attempt.name, attempt.from, now) {
+            Ok(()) => Ok(None),
+            // In whole seconds, rounded up, as people and `Retry-After` count them.
+            Err(wait) => Err(AccessError::Throttled {
+                retry_after: Duration::from_secs(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)),
+            }),
+        }
+    }
+
+    /// Hashes and compares. Asks what is remembered once more first: while this attempt waited for its turn, a like
+    /// one may have been found right, or so many wrong ones may have come that this one has to wait. So sending many
+    /// at once gains nothing.
+    fn check(&self, attempt: &Attempt, peer: IpAddr) -> Result<Account, AccessError> {
+        let inner = &self.0;
+        if let Some(account) = self.remembered(attempt)? {
+            return Ok(account);
+        }
+        let account = self.account(&attempt.name)?;
+        let right = inner.passwords.verify(account.as_ref(), &attempt.password)?;
+        let now = inner.clock.steady();
+        match account {
+            Some(account) if right => {
+                inner.throttle.succeeded(&account.name, attempt.from);
+                inner.sign_ins.remember(attempt.proof, account.revision, now);
+                tracing::debug!(account = account.name, address = %peer, "signed in");
+                Ok(account)
+            }
+            account => {
+                let revision = account.as_ref().map(|account| account.revision);
+                inner.throttle.failed(&attempt.name, attempt.from, (attempt.proof, revision), now);
+                if let Some(account) = account {
+                    tracing::warn!(account = account.name, address = %peer, "wrong password");
+                } else {
+                    // The name is left out: people type passwords into the wrong field.
+                    tracing::warn!(address = %peer, "sign-in to an account that does not exist");
+                }
+                Err(wrong())
+            }
+        }
+    }
+
+    /// Whom a bearer token stands for.
+    pub(super) fn bearer(&self, token: &Secret, peer: IpAddr) -> Result<Caller, AccessError> {
+        self.check_bearer(token).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
+    }
+
+    fn check_bearer(&self, token: &Secret) -> Result<Caller, AccessError> {
+        let verified = self.verify_bearer(token.reveal())?;
+        let token = Some(Arc::clone(&verified.scopes));
+        if verified.account.is_empty() {
+            return Ok(Caller { principal: Principal::Anonymous, token });
+        }
+        match self.account(&verified.account)? {
+            Some(account) if account.revision == verified.revision => {
+                Ok(Caller { principal: principal(&account), token })
+            }
+            _ => Err(AccessError::Refused("the account has changed since the token was issued; sign in again".into())),
+        }
+    }
+
+    fn verify_bearer(&self, token: &str) -> Result<Arc<Verified>, AccessError> {
+        let inner = &self.0;
+        let refuse = |fault: super::token::TokenFault| AccessError::Refused(fault.to_string());
+        let now = inner.clock.now();
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let known = inner.tokens.0.lock().get(&hash).map(|known| Arc::clone(known));
+        if let Some(known) = known {
+            Claims::check_time(known.nbf, known.exp, now).map_err(refuse)?;
+            return Ok(known);
+        }
+        let Claims { sub, rev, nbf, exp, access, .. } = inner.keys.verify(token, now).map_err(refuse)?;
+        let verified = Arc::new(Verified { account: sub, revision: rev, nbf, exp, scopes: access.into() });
+        inner.tokens.0.lock().insert(hash, Arc::clone(&verified));
+        Ok(verified)
+    }
+}
