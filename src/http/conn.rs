@@ -323,6 +323,23 @@ pub struct Entry {
     pub principal: Option<String>,
 }
 
+impl Entry {
+    /// What a request's head tells. Of a long path the beginning is enough.
+    pub fn new(id: &str, client: std::net::IpAddr, head: &hyper::http::request::Parts) -> Self {
+        const LONGEST: usize = 512;
+        let path = head.uri.path();
+        Self {
+            id: id.to_owned(),
+            client,
+            method: head.method.clone(),
+            path: path[..path.floor_char_boundary(LONGEST)].to_owned(),
+            status: None,
+            operation: None,
+            principal: None,
+        }
+    }
+}
+
 impl Ticket {
     /// Opens the books.
     pub fn open(link: &Arc<Link>, metrics: &Metrics, entry: Entry) -> Self {

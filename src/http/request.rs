@@ -142,7 +142,7 @@ struct Claim<'h> {
     client: IpAddr,
     scheme: &'static str,
     host: Option<&'h str>,
-    /// Whether a trusted proxy named the host.
+    /// Whether a trusted proxy passed the host on.
     vouched: bool,
 }
 
@@ -200,6 +200,7 @@ impl Front {
         if !self.trusts(peer) {
             return claim;
         }
+        claim.vouched = true;
         // Each proxy appends the peer it saw: read from the right, and stop at the first that is not ours.
         let forwarded: Vec<&str> = list(headers, "x-forwarded-for").collect();
         for entry in forwarded.iter().rev() {
@@ -216,13 +217,12 @@ impl Front {
         };
         if let Some(host) = list(headers, "x-forwarded-host").last() {
             claim.host = Some(host);
-            claim.vouched = true;
         }
         claim
     }
 
-    /// Whether the client may be told to come back under this host: our certificate covers it, a trusted proxy named
-    /// it, or it came in clear, where no certificate could contradict it.
+    /// Whether the client may be told to come back under this host: our certificate covers it, a trusted proxy passed
+    /// it on, or it came in clear, where no certificate could contradict it.
     fn is_ours(&self, host: &str, claim: &Claim<'_>, ends: Ends) -> bool {
         Authority::parse(host).is_some_and(|authority| {
             claim.vouched

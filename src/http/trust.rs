@@ -15,7 +15,7 @@ use super::body::Outgoing;
 use super::conn::{Entry, Link, Ticket, Wire};
 use super::limits::check_head;
 use super::listen::{Phase, Stop};
-use super::reply::{self, OperationName, Reply};
+use super::reply::{self, Reply};
 use super::request::{Authority, Ends, Front, authority};
 use super::service::{REQUEST_ID, Routes, Shell};
 use super::trace;
@@ -117,15 +117,8 @@ pub async fn serve<R: Routes>(shell: &Arc<Shell<R>>, link: Arc<Link>, wire: Wire
 fn answer<R>(shell: &Shell<R>, link: &Arc<Link>, request: Request<Incoming>) -> hyper::Response<Outgoing> {
     let (head, _) = request.into_parts();
     let id = trace::request_id();
-    let entry = Entry {
-        id: id.clone(),
-        client: link.ends.peer.ip(),
-        method: head.method.clone(),
-        path: head.uri.path().to_owned(),
-        status: None,
-        operation: Some("trust"),
-        principal: None,
-    };
+    let mut entry = Entry::new(&id, link.ends.peer.ip(), &head);
+    entry.operation = Some("trust");
     let mut ticket = Ticket::open(link, &shell.metrics, entry);
     let mut reply = check_head(&head, shell.limits.header_bytes)
         .unwrap_or_else(|| in_clear(&shell.front, shell.tls_port(), link.ends, &head));
@@ -134,7 +127,6 @@ fn answer<R>(shell: &Shell<R>, link: &Arc<Link>, request: Request<Incoming>) -> 
     }
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     super::service::secure(reply.headers_mut(), false);
-    reply.extensions_mut().remove::<OperationName>();
     if head.method == Method::HEAD {
         reply = reply::without_body(reply);
     }

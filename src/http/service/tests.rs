@@ -48,7 +48,7 @@ async fn heads_that_are_too_large_get_a_reason() {
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!(answer.contains("limits.header_bytes"), "{answer}");
 
-    let many: String = (0..250).map(|i| format!("X-{i}: 1\r\n")).collect();
+    let many = "X-One: 1\r\n".repeat(250);
     let answer = server.get("/ping", &many).await;
     assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("header lines"), "{answer}");
 

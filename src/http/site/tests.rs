@@ -58,15 +58,8 @@ fn get(path: &str) -> Request<RequestBody> {
 
 async fn text(reply: Reply) -> String {
     let ends = Ends { peer: "192.0.2.9:1".parse().unwrap(), local: "192.0.2.5:1".parse().unwrap(), tls: true };
-    let entry = Entry {
-        id: String::new(),
-        client: ends.peer.ip(),
-        method: hyper::Method::GET,
-        path: String::new(),
-        status: None,
-        operation: None,
-        principal: None,
-    };
+    let head = get("/").into_parts().0;
+    let entry = Entry::new("", ends.peer.ip(), &head);
     let ticket = Ticket::open(&Link::new(ends, &crate::http::testing::limits()), &Metrics::new(), entry);
     let bytes = Outgoing::new(reply.into_body(), ticket).collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.to_vec()).unwrap()
