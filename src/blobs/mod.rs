@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{Clock, FileId, RepoId, Timestamp, UploadId};
-use crate::oci::{Algorithm, Digest};
+use crate::base::{Clock, FileId, Timestamp, UploadId};
+use crate::oci::{Algorithm, Digest, RepoName};
 
 /// Bodies up to this many bytes live inline in the metadata store; larger ones in a file of their own.
 pub const INLINE_MAX: usize = 16 * 1024;
@@ -101,7 +101,7 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
     /// The repository it uploads to.
-    pub repo: RepoId,
+    pub repo: RepoName,
     /// Who began it (the principal's name).
     pub owner: String,
     /// Bytes received and kept.
@@ -148,7 +148,7 @@ impl Blobs {
     /// [`BlobError`] when the sidecar cannot be written.
     pub async fn begin(
         &self,
-        repo: RepoId,
+        repo: &RepoName,
         owner: &str,
         announced: Option<Algorithm>,
         durable: bool,
@@ -161,7 +161,7 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::UnknownSession`].
-    pub fn status(&self, id: UploadId, repo: RepoId) -> Result<SessionStatus, BlobError> {
+    pub fn status(&self, id: UploadId, repo: &RepoName) -> Result<SessionStatus, BlobError> {
         let _ = (id, repo);
         todo!()
     }
@@ -176,7 +176,7 @@ impl Blobs {
     pub async fn append(
         &self,
         id: UploadId,
-        repo: RepoId,
+        repo: &RepoName,
         range: Option<(u64, u64)>,
         source: impl Source,
     ) -> Result<u64, BlobError> {
@@ -189,7 +189,7 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::DigestMismatch`]; [`BlobError::Busy`]; I/O.
-    pub async fn seal(&self, id: UploadId, repo: RepoId, digest: Digest) -> Result<Sealed, BlobError> {
+    pub async fn seal(&self, id: UploadId, repo: &RepoName, digest: Digest) -> Result<Sealed, BlobError> {
         let _ = (id, repo, digest);
         todo!()
     }
@@ -204,7 +204,7 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::UnknownSession`]; [`BlobError::Busy`].
-    pub async fn cancel(&self, id: UploadId, repo: RepoId) -> Result<(), BlobError> {
+    pub async fn cancel(&self, id: UploadId, repo: &RepoName) -> Result<(), BlobError> {
         let _ = (id, repo);
         todo!()
     }

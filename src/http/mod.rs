@@ -9,6 +9,7 @@ use crate::access::Access;
 use crate::base::{Clock, Config};
 use crate::ops::handshakes::Handshakes;
 use crate::pki::Pki;
+use crate::registry::Registry;
 
 pub mod body;
 pub mod conn;
@@ -31,8 +32,8 @@ pub use request::Context;
 
 /// Everything that answers requests. Made once, in `serve`.
 pub struct App {
-    /// The registry. (To become `crate::registry::Registry`.)
-    pub registry: (),
+    /// The registry.
+    pub registry: Registry,
     /// Sign-in and permissions.
     pub access: Access,
     /// Certificates.

@@ -2,35 +2,30 @@
 
 use std::sync::Arc;
 
-use http_body_util::Full;
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, StatusCode};
 use serde_json::json;
 
-use super::body::{BodyError, RequestBody};
+use super::body::RequestBody;
 use super::reply::{self, Asker, OperationName, Reply};
 use super::request::{Authority, Context, authority};
 use super::service::{Routes, is_distribution};
-use super::v2::auth;
-use super::{App, trust};
+use super::{App, trust, v2};
 use crate::access::AccessError;
 use crate::model::Principal;
 
 const READ: &str = "GET, HEAD";
 
-/// The most bytes of a form.
-const MAX_FORM: usize = 64 * 1024;
-
 impl Routes for Arc<App> {
     async fn answer(&self, context: &Context, request: Request<RequestBody>) -> Reply {
         let path = request.uri().path();
         if is_distribution(path) {
-            return distribution(self, context, request).await;
+            return v2::serve(self, context, request).await;
         }
-        if path == auth::TOKEN_PATH {
-            return named("token", token_service(self, context, request).await);
+        if path == v2::auth::TOKEN_PATH {
+            return named("token", v2::auth::token_service(&self.access, context, request).await);
         }
         if let Some(reply) = trust::page(&self.pki, &self.tls_base(context), request.method(), path) {
             return named("trust", reply);
@@ -51,23 +46,6 @@ impl Routes for Arc<App> {
         };
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         answer
-    }
-}
-
-/// To be replaced by `v2::serve` (same signature).
-async fn distribution(_app: &Arc<App>, _context: &Context, _request: Request<RequestBody>) -> Reply {
-    reply::error(StatusCode::NOT_FOUND, "UNSUPPORTED", "the distribution API is not built into this version")
-}
-
-/// The token service's form is small; reading it here puts it under the same clock as every other body.
-async fn token_service(app: &App, context: &Context, request: Request<RequestBody>) -> Reply {
-    let (head, body) = request.into_parts();
-    match body.read_limited(MAX_FORM).await {
-        Ok(form) => auth::token_service(&app.access, context, Request::from_parts(head, Full::new(form))).await,
-        Err(error @ BodyError::TooLarge { .. }) => {
-            reply::error(StatusCode::PAYLOAD_TOO_LARGE, "UNSUPPORTED", &error.to_string())
-        }
-        Err(error) => reply::error(StatusCode::BAD_REQUEST, "UNSUPPORTED", &error.to_string()),
     }
 }
 

@@ -1,1 +1,13 @@
-//! (being built)
+//! Floor 3: work that is done later: a queue of rows, schedules that fill it, and the runner that empties it.
+//!
+//! Handlers are idempotent and bounded: a job whose runner died is simply done again when its claim has run out.
+//! There is one file per handler.
+
+mod certificate_renewal;
+mod runner;
+mod schedule;
+mod steady_time;
+mod upload_expiry;
+
+pub use runner::{JobError, Runner};
+pub use schedule::DEFAULTS;

@@ -8,6 +8,7 @@
 //!
 //! This file is the only one that knows redb; its children hold the parts that do not need to.
 
+mod contract;
 mod job;
 mod overlay;
 mod strict;
@@ -36,11 +37,11 @@ use tokio::sync::oneshot;
 #[cfg(test)]
 use redb::StorageBackend;
 
+pub use self::contract::{EngineOptions, MetaError, Mode, Read, Row, WriteError};
 use self::job::Call;
 use self::overlay::{Batch, Bounds};
 pub use self::tx::WriteTx;
 use self::writer::Writer;
-use super::key::Key;
 use super::{Table, tables};
 
 /// How long a reopening waits for read closures to end before it is put off to the next batch.
@@ -49,110 +50,6 @@ const READERS_MAY_TAKE: Duration = Duration::from_secs(5);
 /// Exit status after a disk fault (`EX_IOERR` of sysexits.h) or a fault in the writer itself (`EX_SOFTWARE`).
 const EXIT_DISK: i32 = 74;
 const EXIT_SOFTWARE: i32 = 70;
-
-/// A fault of the store.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum MetaError {
-    /// The disk under the store is full; nothing of the batch was written.
-    #[error("the disk that holds the metadata is full")]
-    DiskFull,
-    /// Another process has the store open.
-    #[error("the metadata store is in use by another process")]
-    InUse,
-    /// A stored row cannot be read.
-    #[error("the metadata store is damaged: {0}")]
-    Corrupt(String),
-    /// The store's backend failed.
-    #[error("the metadata store failed: {0}")]
-    Storage(String),
-    /// The engine has been shut down.
-    #[error("the metadata store is closed")]
-    Closed,
-    /// A closure broke one of the limits that a distributed engine would set (only reported in strict mode).
-    #[error("a transaction broke the engine's rules: {0}")]
-    Rule(String),
-}
-
-/// How closures are treated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Run once, trust their authors.
-    #[default]
-    Normal,
-    /// For tests: run every closure twice, inject conflicts, enforce the limits of design §5.
-    Strict,
-}
-
-/// How to open an engine.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineOptions {
-    /// Page cache in bytes (redb's own default is 1 GiB).
-    pub cache: usize,
-    /// How closures are treated.
-    pub mode: Mode,
-    /// The most closures in one commit, at least 1. More raise the throughput and, since their pages are written
-    /// together, the slowest answers too.
-    pub batch: usize,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self { cache: 32 << 20, mode: Mode::Normal, batch: 64 }
-    }
-}
-
-/// A row: key and value.
-pub type Row = (Vec<u8>, Vec<u8>);
-
-/// Reading, alike in read and write transactions.
-pub trait Read {
-    /// The value under `key`.
-    ///
-    /// # Errors
-    /// [`MetaError`] when the store fails.
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, MetaError>;
-
-    /// At most `limit` rows with `from <= key < to` (no upper bound when `to` is `None`), in key order.
-    ///
-    /// # Errors
-    /// [`MetaError`] when the store fails.
-    fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, MetaError>;
-
-    /// The values under `keys`, in their order.
-    ///
-    /// # Errors
-    /// [`MetaError`] when the store fails.
-    fn get_many(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, MetaError> {
-        keys.iter().map(|key| self.get(table, key)).collect()
-    }
-
-    /// At most `limit` rows whose keys begin with `prefix`, in key order.
-    ///
-    /// # Errors
-    /// [`MetaError`] when the store fails.
-    fn range_prefix(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>, MetaError> {
-        self.range(table, prefix, Key::prefix_end(prefix).as_deref(), limit)
-    }
-
-    /// The counter under `key` as [`WriteTx::add`] keeps it; zero when absent.
-    ///
-    /// # Errors
-    /// [`MetaError::Corrupt`] when the row is no counter; otherwise when the store fails.
-    fn counter(&self, table: Table, key: &[u8]) -> Result<i64, MetaError> {
-        overlay::count(self.get(table, key)?.as_deref())
-    }
-}
-
-/// What a write closure ended with when it did not commit.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError<E> {
-    /// The closure itself refused; nothing of it was written.
-    #[error(transparent)]
-    Refused(E),
-    /// The store failed; nothing of it was written.
-    #[error(transparent)]
-    Store(MetaError),
-}
 
 /// The engine. Cheap to clone; when the last clone is dropped, the writer thread finishes what is queued and the
 /// store is closed before the drop returns.
@@ -561,7 +458,7 @@ fn write_batch(database: &Database, batch: &Batch) -> Result<bool, Unwritten> {
                 Some(value) => table.insert(key.as_slice(), value.as_slice())?,
                 None => table.remove(key.as_slice())?,
             };
-            changes |= old.as_ref().map(|old| old.value()) != value.as_deref();
+            changes |= old.as_ref().map(redb::AccessGuard::value) != value.as_deref();
         }
     }
     if !changes {

@@ -12,8 +12,16 @@ pub mod record;
 pub mod refusal;
 pub mod tables;
 
+pub mod blob;
+pub mod event;
+pub mod job;
+pub mod lease;
+pub mod manifest;
+pub mod referrer;
+pub mod repo;
 #[cfg(test)]
 mod suite;
+pub mod tag;
 
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

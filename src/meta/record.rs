@@ -24,8 +24,53 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 /// [`MetaError::Corrupt`] when the format byte is unknown (a newer version wrote it) or the JSON does not fit.
 pub fn decode<T: DeserializeOwned>(table: super::Table, value: &[u8]) -> Result<T, MetaError> {
     match value.split_first() {
-        Some((&JSON, json)) => serde_json::from_slice(json)
-            .map_err(|error| MetaError::Corrupt(format!("a row of table {} does not read: {error}", table.name()))),
+        // Where, but not what: the parser's own words may quote the row, and rows hold password hashes.
+        Some((&JSON, json)) => serde_json::from_slice(json).map_err(|error| {
+            let (name, kind, column) = (table.name(), error.classify(), error.column());
+            MetaError::Corrupt(format!("a row of table {name} does not read ({kind:?} error at byte {column})"))
+        }),
         _ => Err(MetaError::Corrupt(format!("a row of table {} has an unknown format", table.name()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::super::tables::META;
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Record {
+        name: String,
+        size: u64,
+    }
+
+    #[test]
+    fn a_record_reads_as_it_was_written() {
+        let record = Record { name: "alice".to_owned(), size: 7 };
+        let value = encode(&record);
+        assert_eq!(value, br#"1{"name":"alice","size":7}"#);
+        assert_eq!(decode::<Record>(META, &value).unwrap(), record);
+    }
+
+    #[test]
+    fn what_does_not_read_is_told_without_its_content() {
+        for value in [
+            &b""[..],
+            b"1",
+            b"2{}",
+            br#"{"name":"alice","size":7}"#,
+            br#"1{"name":"alice"}"#,
+            br#"1{"name":"alice","size":"hush"}"#,
+            br#"1{"name":"alice","size":7}hush"#,
+        ] {
+            match decode::<Record>(META, value) {
+                Err(MetaError::Corrupt(what)) => {
+                    assert!(what.contains("table meta") && !what.contains("hush") && !what.contains("alice"), "{what}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The layout of the metadata store: every table, its key and its value, in one place.
 //!
-//! Keys are written with [`super::key::Key`]; values are a format byte plus JSON ([`super::record`]), bodies raw.
+//! Keys are written with [`super::key::Key`], in the order in which their parts are named here; values are a format
+//! byte plus JSON ([`super::record`]), bodies raw. `repo` is a [`crate::base::RepoId`]; `→ ()` means an empty value.
 
 /// A table of byte keys and byte values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,17 +23,105 @@ impl Table {
 /// `name` → single values: schema version, instance id, steady time.
 pub const META: Table = Table("meta");
 
-/// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
-pub const REFUSAL: Table = Table("refusal");
+/// `repository name` → repo. In byte order, which is the catalog's.
+pub const REPO_BY_NAME: Table = Table("repo_by_name");
+/// repo → [`super::repo::RepoRow`].
+pub const REPO: Table = Table("repo");
+/// repo, `counter name` → i64 ([`super::repo::Counter`]).
+pub const REPO_COUNTER: Table = Table("repo_counter");
 
-/// Every table, so that the engine can create them all at once.
-pub const ALL: &[Table] = &[META, ACCOUNT, REFRESH, REFRESH_BY_ACCOUNT, TOKEN_KEY, REFUSAL];
+/// repo, `tag` → [`super::tag::TagRow`].
+pub const TAG: Table = Table("tag");
+/// repo, digest, `tag` → (): the tags that point at a manifest.
+pub const TAG_BY_MANIFEST: Table = Table("tag_by_manifest");
+/// repo, `tag`, event id → [`super::tag::TagMove`]: what a tag pointed at, oldest first.
+pub const TAG_HISTORY: Table = Table("tag_history");
+
+/// repo, digest → [`super::manifest::ManifestRow`].
+pub const MANIFEST: Table = Table("manifest");
+/// digest, repo → (): the repositories that have a manifest; with the last one the body goes.
+pub const MANIFEST_BY_DIGEST: Table = Table("manifest_by_digest");
+/// digest, u64 piece → at most [`super::manifest::PIECE`] raw bytes of a manifest's body, as pushed.
+pub const MANIFEST_BODY: Table = Table("manifest_body");
+/// repo, child digest, parent digest → [`super::manifest::Edge`]: what a manifest of this repository refers to.
+/// Answers "is this still needed here?" in one probe.
+pub const EDGE: Table = Table("edge");
+/// repo, subject digest, referrer digest → [`super::referrer::ReferrerRow`].
+pub const REFERRER: Table = Table("referrer");
+
+/// digest → [`super::blob::BlobRow`].
+pub const BLOB: Table = Table("blob");
+/// digest → the raw bytes of a blob that is small enough to live here.
+pub const BLOB_BODY: Table = Table("blob_body");
+/// repo, digest → [`super::blob::LinkRow`]: the blobs that a repository has, and so may be pulled from it.
+pub const LINK: Table = Table("link");
+/// digest, repo → (): the repositories that have a blob.
+pub const LINK_BY_DIGEST: Table = Table("link_by_digest");
+/// file id → digest: the blob files that a row names.
+pub const FILE: Table = Table("file");
+/// file id → [`super::blob::DoomedRow`]: files that no row needs any more and that wait to be unlinked.
+pub const DOOMED: Table = Table("doomed");
+
+/// digest → steady time in ms, raw u64: until when an acknowledged blob or manifest is kept although nothing refers
+/// to it. Leases only grow.
+pub const LEASE: Table = Table("lease");
+/// repo, digest → wall time in ms, raw u64: when this repository last lost a blob or manifest that it had.
+pub const LOST: Table = Table("lost");
+
+/// event id → [`crate::model::Event`].
+pub const EVENT: Table = Table("event");
+/// repo, event id → (): the events of a repository, in order.
+pub const EVENT_BY_REPO: Table = Table("event_by_repo");
+
+/// job id → [`crate::model::Job`].
+pub const JOB: Table = Table("job");
+/// u64 due time in ms, job id → (): the queue.
+pub const JOB_DUE: Table = Table("job_due");
+/// `task name` → [`crate::model::job::Schedule`].
+pub const SCHEDULE: Table = Table("schedule");
 
 /// account name → `model::account::Account`.
 pub const ACCOUNT: Table = Table("account");
 /// SHA-256 of a refresh token (32 bytes) → `model::account::RefreshToken`.
 pub const REFRESH: Table = Table("refresh");
-/// account name, issued (ms), SHA-256 of the token → nothing; oldest first.
+/// account name, issued (ms), SHA-256 of the token → (); oldest first.
 pub const REFRESH_BY_ACCOUNT: Table = Table("refresh_by_account");
 /// key id → `super::account::TokenKey`: the shared secrets that sign bearer tokens.
 pub const TOKEN_KEY: Table = Table("token_key");
+
+/// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
+pub const REFUSAL: Table = Table("refusal");
+
+/// Every table, so that the engine can create them all at once.
+pub const ALL: &[Table] = &[
+    META,
+    REPO_BY_NAME,
+    REPO,
+    REPO_COUNTER,
+    TAG,
+    TAG_BY_MANIFEST,
+    TAG_HISTORY,
+    MANIFEST,
+    MANIFEST_BY_DIGEST,
+    MANIFEST_BODY,
+    EDGE,
+    REFERRER,
+    BLOB,
+    BLOB_BODY,
+    LINK,
+    LINK_BY_DIGEST,
+    FILE,
+    DOOMED,
+    LEASE,
+    LOST,
+    EVENT,
+    EVENT_BY_REPO,
+    JOB,
+    JOB_DUE,
+    SCHEDULE,
+    ACCOUNT,
+    REFRESH,
+    REFRESH_BY_ACCOUNT,
+    TOKEN_KEY,
+    REFUSAL,
+];

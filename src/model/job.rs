@@ -14,6 +14,8 @@ pub enum Task {
     CertificateRenewal,
     /// Drop the upload sessions that have expired.
     UploadExpiry,
+    /// Remember how much time has been seen to pass.
+    SteadyTime,
 }
 
 impl Task {
@@ -22,6 +24,7 @@ impl Task {
         match self {
             Self::CertificateRenewal => "certificate_renewal",
             Self::UploadExpiry => "upload_expiry",
+            Self::SteadyTime => "steady_time",
         }
     }
 }

@@ -55,6 +55,12 @@ impl Caller {
         Self { principal: Principal::Anonymous, token: None }
     }
 
+    /// The same caller with all that its account may do, whatever the token that was shown.
+    #[must_use]
+    pub fn without_token(&self) -> Self {
+        Self { principal: self.principal.clone(), token: None }
+    }
+
     /// Whether somebody signed in.
     pub fn is_signed_in(&self) -> bool {
         self.principal != Principal::Anonymous

@@ -26,3 +26,29 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Annotations>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oci::Algorithm;
+
+    #[test]
+    fn it_reads_and_writes_the_specifications_fields() {
+        let digest = Digest::of(Algorithm::Sha512, b"content");
+        let plain = json!({"mediaType": "text/plain", "digest": digest.to_string(), "size": u64::MAX});
+        let descriptor: Descriptor = serde_json::from_value(plain.clone()).unwrap();
+        assert_eq!((descriptor.digest, descriptor.size), (digest, u64::MAX));
+        assert_eq!(serde_json::to_value(&descriptor).unwrap(), plain, "what is absent is not written");
+        let full = json!({"mediaType": "text/plain", "digest": digest.to_string(), "size": 1,
+            "artifactType": "text/spdx", "annotations": {"a": "b"}});
+        let descriptor: Descriptor = serde_json::from_value(full.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&descriptor).unwrap(), full);
+        for wrong in [json!({"size": -1}), json!({"digest": "sha256:x"}), json!({"mediaType": "text"})] {
+            let mut body = plain.clone();
+            body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+            assert!(serde_json::from_value::<Descriptor>(body).is_err(), "{wrong}");
+        }
+    }
+}

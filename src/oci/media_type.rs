@@ -39,6 +39,13 @@ impl MediaType {
         if well_formed { Ok(Self(essence.into())) } else { Err(MediaTypeError) }
     }
 
+    /// Whether this names a layer that clients leave where it came from (image-spec, layer.md, "Non-Distributable
+    /// Layers"; Docker's foreign layers): they neither push nor pull it here.
+    pub fn is_nondistributable(&self) -> bool {
+        self.0.starts_with("application/vnd.oci.image.layer.nondistributable.v1.")
+            || self.0.starts_with("application/vnd.docker.image.rootfs.foreign.diff.tar")
+    }
+
     /// Content of which nothing more is known.
     pub fn octet_stream() -> Self {
         Self(Self::OCTET_STREAM.into())

@@ -17,7 +17,7 @@ use super::facts::{self, sha256_hex};
 use super::{CertificateFacts, PkiError};
 use crate::base::{Timestamp, id};
 
-pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 const LIFE: Duration = DAY.saturating_mul(3652);
 
 /// No certificate of ours is older than this program: a machine whose clock has stopped at 1970 or at its own

@@ -21,7 +21,7 @@ impl CertificateFacts {
         Ok(Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
-            serial: hex::encode(certificate.raw_serial()),
+            serial: hex::encode(certificate.serial.to_bytes_be()),
             fingerprint: fingerprint(der),
             not_before: timestamp(certificate.validity().not_before.timestamp()),
             not_after: timestamp(certificate.validity().not_after.timestamp()),
@@ -44,7 +44,7 @@ impl CertificateFacts {
 
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, PkiError> {
     match X509Certificate::from_der(der) {
-        Ok((rest, certificate)) if rest.is_empty() => Ok(certificate),
+        Ok(([], certificate)) => Ok(certificate),
         _ => Err(PkiError::Unusable("this is no X.509 certificate".into())),
     }
 }

@@ -233,6 +233,11 @@ impl Pki {
         self.0.state.load().imported
     }
 
+    /// The time by which terms are judged here.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
     /// What an administrator should know and do about the certificates, in words; empty when all is well.
     pub fn warnings(&self) -> Vec<String> {
         self.0.state.load().warnings(self.0.clock.now())
@@ -332,16 +337,10 @@ impl Pki {
         let _change = self.0.change.lock();
         let fqdn = full_name(&self.0.settings, &self.0.machine)?;
         let store = &self.0.store;
-        let pending;
-        let key = match key {
-            Some(key) => key,
-            None => {
-                pending = store.read(PENDING_KEY, Access::Owner)?.ok_or_else(|| {
-                    PkiError::Unusable("no request of `msr-lite cert csr` is pending: give the key with --key".into())
-                })?;
-                &pending
-            }
-        };
+        let pending = if key.is_none() { store.read(PENDING_KEY, Access::Owner)? } else { None };
+        let key = key.or(pending.as_deref()).ok_or_else(|| {
+            PkiError::Unusable("no request of `msr-lite cert csr` is pending: give the key with --key".into())
+        })?;
         let import = import::check(chain, key, ca, &fqdn, self.0.clock.now())?;
         let authority = Arc::clone(&self.0.state.load().authority);
         let state = State::imported(authority, fqdn, &import.chain, &import.ca)?;
@@ -365,13 +364,12 @@ impl Pki {
     /// [`PkiError`] when files cannot be read or written.
     pub fn csr(&self) -> Result<String, PkiError> {
         let _change = self.0.change.lock();
-        let key = match self.0.store.read(PENDING_KEY, Access::Owner)? {
-            Some(pem) => KeyPair::from_pem(&pem).map_err(|e| ca::cannot("read pending.key", &e))?,
-            None => {
-                let key = ca::new_key()?;
-                self.0.store.write(PENDING_KEY, &key.serialize_pem(), Access::Owner)?;
-                key
-            }
+        let key = if let Some(pem) = self.0.store.read(PENDING_KEY, Access::Owner)? {
+            KeyPair::from_pem(&pem).map_err(|e| ca::cannot("read pending.key", &e))?
+        } else {
+            let key = ca::new_key()?;
+            self.0.store.write(PENDING_KEY, &key.serialize_pem(), Access::Owner)?;
+            key
         };
         let (fqdn, names) = self.wanted()?;
         leaf::request(&key, &fqdn, &names)

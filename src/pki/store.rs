@@ -25,7 +25,7 @@ impl Store {
     pub(super) fn open(directory: PathBuf) -> Result<Self, PkiError> {
         let store = Self(directory);
         DirBuilder::new().recursive(true).mode(0o700).create(&store.0).map_err(|e| file_error(&store.0, &e))?;
-        store.restrict(&store.0, 0o700)?;
+        Self::restrict(&store.0, 0o700)?;
         Ok(store)
     }
 
@@ -40,7 +40,7 @@ impl Store {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 if access == Access::Owner {
-                    self.restrict(&path, 0o600)?;
+                    Self::restrict(&path, 0o600)?;
                 }
                 Ok(Some(text))
             }
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    fn restrict(&self, path: &Path, mode: u32) -> Result<(), PkiError> {
+    fn restrict(path: &Path, mode: u32) -> Result<(), PkiError> {
         let found = std::fs::metadata(path).map_err(|e| file_error(path, &e))?.permissions().mode() & 0o777;
         if found & !mode != 0 {
             tracing::warn!(path = %path.display(), "was open to others (mode {found:o}); it is {mode:o} now");

@@ -13,7 +13,7 @@ use x509_parser::extensions::ParsedExtension;
 
 use super::*;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 /// 2027-01-01.
 const START: Timestamp = Timestamp(1_798_761_600_000);
 
@@ -92,8 +92,8 @@ fn certificates_have_the_fields_that_clients_ask_for() {
     let usage = ca.key_usage().unwrap().unwrap();
     assert!(usage.critical && usage.value.key_cert_sign() && usage.value.crl_sign() && usage.value.flags == 0b110_0000);
     assert!(ca.extended_key_usage().unwrap().is_none());
-    assert_eq!(ca.validity().not_before.timestamp() as u64, START.minus(DAY).seconds());
-    assert_eq!(ca.validity().not_after.timestamp() as u64, START.plus(DAY * 3652).seconds());
+    assert_eq!(ca.validity().not_before.timestamp().cast_unsigned(), START.minus(DAY).seconds());
+    assert_eq!(ca.validity().not_after.timestamp().cast_unsigned(), START.plus(DAY * 3652).seconds());
 
     assert_eq!(leaf.subject().to_string(), "CN=registry.lab");
     assert_eq!(leaf.issuer().as_raw(), ca.subject().as_raw());
@@ -103,8 +103,8 @@ fn certificates_have_the_fields_that_clients_ask_for() {
     assert!(extended.server_auth && !extended.client_auth && !extended.any);
     assert!(!leaf.is_ca());
     assert_eq!(critical(&leaf, "2.5.29.17"), Some(false));
-    assert_eq!(leaf.validity().not_before.timestamp() as u64, START.minus(DAY).seconds());
-    assert_eq!(leaf.validity().not_after.timestamp() as u64, START.plus(DAY * 397).seconds());
+    assert_eq!(leaf.validity().not_before.timestamp().cast_unsigned(), START.minus(DAY).seconds());
+    assert_eq!(leaf.validity().not_after.timestamp().cast_unsigned(), START.plus(DAY * 397).seconds());
     let key_id = |c: &x509_parser::certificate::X509Certificate<'_>| {
         c.extensions().iter().find_map(|e| match e.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),

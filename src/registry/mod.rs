@@ -1,1 +1,107 @@
-//! (being built)
+//! Floor 3: the registry itself, in domain words.
+//!
+//! Everything that changes it passes [`commit`] and is one write closure, atomic; everything that reads it is in
+//! [`pull`], [`tags`], [`catalog`] and [`referrers`]. One file per noun, as on the wire (`http::v2`).
+
+pub mod admission;
+pub mod catalog;
+pub mod commit;
+pub mod delete;
+pub mod error;
+pub mod pull;
+pub mod push;
+pub mod react;
+pub mod referrers;
+pub mod tags;
+pub mod uploads;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::base::Clock;
+use crate::blobs::Blobs;
+use crate::meta::{Engine, Read, repo};
+use crate::model::Principal;
+use crate::oci::RepoName;
+use crate::oci::manifest::ManifestLimits;
+
+pub use error::RegistryError;
+
+/// Settings of the registry.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether manifests may refer to content that is not here.
+    pub accept_incomplete: bool,
+    /// How long something acknowledged is kept although nothing refers to it yet.
+    pub lease: Duration,
+    /// Limits on one manifest.
+    pub manifest: ManifestLimits,
+}
+
+/// Who asks for a change, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The principal.
+    pub principal: Principal,
+    /// The client's address, where there is one.
+    pub address: Option<String>,
+}
+
+impl Actor {
+    /// The registry itself.
+    pub fn system() -> Self {
+        Self { principal: Principal::System, address: None }
+    }
+}
+
+/// The registry. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    meta: Engine,
+    blobs: Blobs,
+    clock: Clock,
+    settings: Settings,
+    /// Rung when a commit has written job rows, so that the runner looks at once.
+    jobs: Arc<Notify>,
+}
+
+impl Registry {
+    /// Puts the registry together.
+    pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
+        Self(Arc::new(Inner { meta, blobs, clock, settings, jobs: Arc::new(Notify::new()) }))
+    }
+
+    /// The metadata store.
+    pub fn meta(&self) -> &Engine {
+        &self.0.meta
+    }
+
+    /// The blob store.
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Rung when there is new work in the job queue.
+    pub fn jobs_bell(&self) -> Arc<Notify> {
+        self.0.jobs.clone()
+    }
+}
+
+/// The repository's id, or [`RegistryError::NameUnknown`].
+fn known(tx: &impl Read, name: &RepoName) -> Result<crate::base::RepoId, RegistryError> {
+    repo::id_of(tx, name)?.ok_or_else(|| RegistryError::NameUnknown(name.clone()))
+}

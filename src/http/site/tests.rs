@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::BodyExt;
-use hyper::header::{AUTHORIZATION, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
 
 use crate::access::{Access, AccessSettings};
 use crate::base::{Clock, Config, Secret, Timestamp};
+use crate::blobs::{BlobOptions, Blobs};
 use crate::http::body::{Outgoing, RequestBody};
 use crate::http::conn::{Entry, Link, Ticket};
 use crate::http::request::{Context, Ends, Front};
@@ -17,12 +18,14 @@ use crate::http::service::Routes;
 use crate::http::testing::lab;
 use crate::http::{App, Metrics, Reply};
 use crate::meta::{Engine, Mode};
+use crate::oci::manifest::ManifestLimits;
 use crate::ops::handshakes::Handshakes;
+use crate::registry::{Registry, Settings};
 
 async fn app() -> (Arc<App>, Arc<AtomicBool>) {
     let clock = Clock::manual(Timestamp(1_790_000_000_000));
     let (meta, pki, config) = (Engine::in_memory(Mode::Strict), lab(), Arc::new(Config::default()));
-    let settings = AccessSettings { anonymous_pull: false, token_ttl: Duration::from_mins(15) };
+    let settings = AccessSettings::default();
     let access = {
         let (meta, clock) = (meta.clone(), clock.clone());
         let made = tokio::task::spawn_blocking(move || {
@@ -38,7 +41,13 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
         Box::new(move || if healthy.load(Ordering::Relaxed) { Ok(()) } else { Err("the disk is full".to_owned()) })
     };
     let handshakes = Handshakes::new(pki.clone(), clock.clone());
-    (Arc::new(App { registry: (), access, pki, config, clock, metrics, handshakes, ready }), healthy)
+    let data = tempfile::tempdir().unwrap();
+    let options = BlobOptions { session_ttl: Duration::from_hours(24), max_blob: 1 << 20 };
+    let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
+    let manifest = ManifestLimits { references: 100, depth: 32 };
+    let settings = Settings { accept_incomplete: true, lease: Duration::from_hours(24), manifest };
+    let registry = Registry::new(meta, blobs, clock.clone(), settings);
+    (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, ready }), healthy)
 }
 
 /// Asks the routes alone, from this peer.
@@ -119,7 +128,8 @@ async fn the_token_service_is_reached_and_its_form_is_bounded() {
     let answer = ask(&app, "192.0.2.9", get("/auth/token?service=msr-lite")).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(text(answer).await.contains("\"token\""));
-    let long = RequestBody::from_bytes(vec![b'a'; super::MAX_FORM + 1]);
-    let post = Request::builder().method("POST").uri("/auth/token").body(long).unwrap();
+    let long = RequestBody::from_bytes(vec![b'a'; 64 * 1024 + 1]);
+    let post = Request::builder().method("POST").uri("/auth/token");
+    let post = post.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(long).unwrap();
     assert_eq!(ask(&app, "192.0.2.9", post).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }

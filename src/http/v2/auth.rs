@@ -4,8 +4,6 @@
 use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Body as HttpBody;
 use hyper::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::http::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
@@ -14,7 +12,7 @@ use serde_json::json;
 use crate::access::{Access, AccessError, Credentials, Grant, TokenAnswer, TokenRequest};
 use crate::base::Secret;
 use crate::http::reply::{Body, Reply};
-use crate::http::request::Context;
+use crate::http::{BodyError, Context, RequestBody};
 use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::oci::Code;
@@ -79,11 +77,7 @@ impl fmt::Display for Quoted<'_> {
 /// Credentials come from the `Authorization: Basic` header or from the form. What fails is told so that clients do
 /// the right thing: 401 for wrong credentials (after which some repeat a `POST` as `GET`), 429 with `Retry-After` for
 /// too many of them, 400 for what makes no sense.
-pub async fn token_service<B>(access: &Access, ctx: &Context, request: Request<B>) -> Reply
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub async fn token_service(access: &Access, ctx: &Context, request: Request<RequestBody>) -> Reply {
     let parsed = match *request.method() {
         Method::GET => from_query(request.headers(), request.uri().query().unwrap_or_default()),
         Method::POST => from_form(request).await,
@@ -117,26 +111,19 @@ fn from_query(headers: &HeaderMap, query: &str) -> Parsed {
     })
 }
 
-async fn from_form<B>(request: Request<B>) -> Parsed
-where
-    B: HttpBody<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn from_form(request: Request<RequestBody>) -> Parsed {
     let (head, body) = request.into_parts();
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(malformed("send the form as application/x-www-form-urlencoded"));
     }
-    // The limit is on what is read, whatever length was announced.
-    let body = std::pin::pin!(Limited::new(body, MAX_FORM));
-    let form = match body.collect().await {
-        Ok(form) => form.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let text = format!("the form has more than {MAX_FORM} bytes");
-            return Err(Box::new(refusal(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, &text)));
+    let form = match body.read_limited(MAX_FORM).await {
+        Ok(form) => form,
+        Err(error @ BodyError::TooLarge { .. }) => {
+            return Err(Box::new(refusal(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, &error.to_string())));
         }
-        Err(_) => return Err(malformed("the form did not arrive whole")),
+        Err(BodyError::Sender(_)) => return Err(malformed("the form did not arrive whole")),
     };
     let fields = Fields::parse(&form);
     let grant = match (fields.get("grant_type"), basic(&head.headers)?) {

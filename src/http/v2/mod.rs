@@ -1,3 +1,165 @@
-//! The distribution API (and Docker's): one file per noun, found from [`route`].
+//! The distribution API (and Docker's): [`route`] reads a request, this file asks who it is and whether they may, and
+//! one file per noun answers: [`blobs`], [`uploads`], [`manifests`], [`tags`], [`referrers`], [`catalog`]; the token
+//! service is in [`auth`], statuses and codes in [`error`].
 
 pub mod auth;
+mod blobs;
+mod catalog;
+pub mod error;
+mod manifests;
+mod referrers;
+pub mod route;
+mod tags;
+mod uploads;
+
+use std::sync::Arc;
+
+use hyper::header::{AUTHORIZATION, HeaderValue, LINK, WWW_AUTHENTICATE};
+use hyper::{Request, StatusCode};
+
+use crate::http::App;
+use crate::http::reply::{Asker, OperationName, Reply, empty, json};
+use crate::http::{Context, RequestBody};
+use crate::model::operation::Requirement;
+use crate::model::permission::{Action, Verdict};
+use crate::model::{Caller, Decision, Operation};
+use crate::oci::{Code, Digest, RepoName};
+use crate::registry::{Actor, RegistryError};
+
+/// What an operation ends with.
+type Outcome = Result<Reply, RegistryError>;
+
+/// One call: who asks, from where, of what.
+struct Call<'r> {
+    app: &'r Arc<App>,
+    ctx: &'r Context,
+    operation: &'r Operation,
+    caller: Caller,
+}
+
+impl Call<'_> {
+    fn actor(&self) -> Actor {
+        Actor { principal: self.caller.principal.clone(), address: Some(self.ctx.client.to_string()) }
+    }
+
+    fn may_push(&self, repo: &RepoName) -> bool {
+        self.app.access.decide(&self.caller, Requirement::Repository(repo, Action::Push)).allowed()
+    }
+
+    /// 401, 403 or 404: not allowed to see is not found. `source` is the repository that a mount reads as well.
+    fn challenge(&self, decision: &Decision, source: Option<&RepoName>) -> Reply {
+        let because = decision.because.as_ref();
+        match decision.verdict {
+            Verdict::NeedsSignIn => self.unauthorized(None, source, because),
+            Verdict::NeedsWiderToken => self.unauthorized(Some("insufficient_scope"), source, because),
+            Verdict::Forbidden => error::reply(StatusCode::FORBIDDEN, Code::Denied, because),
+            Verdict::Hidden => match self.operation.repo() {
+                Some(repo) => error::registry(self.ctx, &RegistryError::NameUnknown(repo.clone())),
+                None => error::reply(StatusCode::FORBIDDEN, Code::Denied, because),
+            },
+            // Only called for refusals; an allowed call has nothing to be challenged for.
+            Verdict::Allowed => empty(StatusCode::OK),
+        }
+    }
+
+    fn unauthorized(&self, error: Option<&str>, source: Option<&RepoName>, because: &str) -> Reply {
+        let mut reply = error::reply(StatusCode::UNAUTHORIZED, Code::Unauthorized, because);
+        reply.headers_mut().insert(WWW_AUTHENTICATE, self.challenge_header(source, error));
+        reply
+    }
+
+    fn challenge_header(&self, source: Option<&RepoName>, error: Option<&str>) -> HeaderValue {
+        let mut requirements = vec![self.operation.requires()];
+        requirements.extend(source.map(|source| Requirement::Repository(source, Action::Pull)));
+        auth::challenge(self.ctx, auth::SERVICE, &requirements, error)
+    }
+}
+
+/// Answers a request to `/v2…`.
+pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>) -> Reply {
+    let (head, body) = request.into_parts();
+    let uri = &head.uri;
+    let operation = match route::parse(&head.method, uri.path(), uri.query(), &ctx.authority) {
+        Ok(operation) => operation,
+        Err(error) => return error::route(&error),
+    };
+    let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous() };
+    let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+    match app.access.authenticate(authorization, ctx.client).await {
+        Ok(caller) => call.caller = caller,
+        Err(refused) => {
+            let mut reply = error::access(ctx, &refused);
+            if reply.status() == StatusCode::UNAUTHORIZED {
+                reply.headers_mut().insert(WWW_AUTHENTICATE, call.challenge_header(None, Some("invalid_token")));
+            }
+            return note(reply, &call);
+        }
+    }
+    let decision = app.access.decide(&call.caller, operation.requires());
+    let reply = if decision.allowed() {
+        match carry_out(&call, &head.headers, body).await {
+            Ok(reply) => reply,
+            Err(error) => error::registry(ctx, &error),
+        }
+    } else {
+        let source = match &operation {
+            Operation::MountBlob { from, .. } => from.as_ref(),
+            _ => None,
+        };
+        call.challenge(&decision, source)
+    };
+    note(reply, &call)
+}
+
+/// Leaves with the answer what the access log says of the call.
+fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
+    reply.extensions_mut().insert(OperationName(call.operation.name()));
+    reply.extensions_mut().insert(Asker(call.caller.principal.name().to_owned()));
+    if call.operation == &Operation::Ping || reply.status() == StatusCode::UNAUTHORIZED {
+        // Docker's clients look for this on the first answer.
+        reply.headers_mut().insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
+    }
+    reply
+}
+
+async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBody) -> Outcome {
+    match call.operation {
+        Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
+        Operation::Catalog(page) => catalog::list(call, page),
+        Operation::ListTags { repo, page } => tags::list(call, repo, page),
+        Operation::ListReferrers { repo, subject, artifact_type, page } => {
+            referrers::list(call, repo, subject, artifact_type.as_deref(), page)
+        }
+        Operation::GetManifest { repo, reference, body } => manifests::get(call, headers, repo, reference, *body),
+        Operation::PutManifest { repo, reference, tags } => {
+            manifests::put(call, headers, repo, reference, tags, body).await
+        }
+        Operation::DeleteManifest { repo, reference } => manifests::delete(call, repo, reference).await,
+        Operation::GetBlob { repo, digest, body: true } => blobs::get(call, headers, repo, digest),
+        Operation::GetBlob { repo, digest, body: false } => blobs::head(call, repo, digest).await,
+        Operation::DeleteBlob { repo, digest } => blobs::delete(call, repo, *digest).await,
+        Operation::StartUpload { repo, algorithm } => uploads::start(call, repo, *algorithm).await,
+        Operation::PushBlob { repo, digest } => uploads::push(call, headers, repo, *digest, body).await,
+        Operation::MountBlob { repo, digest, from, algorithm } => {
+            uploads::mount(call, repo, *digest, from.as_ref(), *algorithm).await
+        }
+        Operation::UploadStatus { repo, upload } => uploads::status(call, repo, *upload),
+        Operation::AppendUpload { repo, upload } => uploads::append(call, headers, repo, *upload, body).await,
+        Operation::FinishUpload { repo, upload, digest } => {
+            uploads::finish(call, headers, repo, *upload, *digest, body).await
+        }
+        Operation::CancelUpload { repo, upload } => uploads::cancel(call, repo, *upload).await,
+    }
+}
+
+/// `Docker-Content-Digest`: in the algorithm that the client used.
+fn digest_header(digest: &Digest) -> HeaderValue {
+    HeaderValue::try_from(digest.to_string()).expect("a digest is visible ASCII")
+}
+
+/// `Link: <…>; rel="next"` (RFC 8288), relative, so that it survives a reverse proxy.
+fn next_page(reply: &mut Reply, path: &str, parameters: &[(&str, &str)]) {
+    let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let link = HeaderValue::try_from(format!("<{path}?{query}>; rel=\"next\""));
+    reply.headers_mut().insert(LINK, link.expect("paths and escaped queries are visible ASCII"));
+}

@@ -1,22 +1,32 @@
 //! A disk in memory whose faults a test chooses.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::{InMemoryBackend, StorageBackend};
 
+const BLOCK: u64 = 4096;
+
 /// The disk; clones are the same disk, so that a store on it can be opened again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Disk(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     bytes: InMemoryBackend,
-    fault: Mutex<Option<Fault>>,
-    struck: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fault: Option<Fault>,
+    /// The blocks that have been written to; a file is sparse elsewhere.
+    used: BTreeSet<u64>,
+    /// No further block is to be had.
+    full: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,39 +45,41 @@ pub(crate) enum Operation {
 }
 
 impl Disk {
-    pub(crate) fn new() -> Self {
-        let bytes = InMemoryBackend::new();
-        Self(Arc::new(Inner { bytes, fault: Mutex::new(None), struck: AtomicU64::new(0) }))
-    }
-
-    /// Lets every `on` but the next `after` ones fail with `kind`.
+    /// Lets one `on` fail with `kind`, after `after` more that do not.
     pub(crate) fn fail(&self, on: Operation, after: u64, kind: io::ErrorKind) {
-        *self.0.fault.lock() = Some(Fault { on, after, kind });
+        self.0.state.lock().fault = Some(Fault { on, after, kind });
     }
 
-    /// Mends the disk.
-    pub(crate) fn mend(&self) {
-        *self.0.fault.lock() = None;
-    }
-
-    /// Whether a fault has struck since it was chosen.
+    /// Whether the fault has struck; if not, it never will.
     pub(crate) fn struck(&self) -> bool {
-        self.0.struck.swap(0, Ordering::SeqCst) > 0
+        self.0.state.lock().fault.take().is_none()
+    }
+
+    /// Fills the disk, or frees space: what is written in place goes on either way.
+    pub(crate) fn fill(&self, full: bool) {
+        self.0.state.lock().full = full;
     }
 
     fn try_to(&self, operation: Operation) -> io::Result<()> {
-        let mut fault = self.0.fault.lock();
-        match &mut *fault {
-            Some(fault) if fault.on == operation && fault.after == 0 => {
-                self.0.struck.fetch_add(1, Ordering::SeqCst);
-                Err(io::Error::from(fault.kind))
+        match &mut self.0.state.lock().fault {
+            Some(fault) if fault.on == operation && fault.after > 0 => fault.after -= 1,
+            fault @ Some(_) if fault.is_some_and(|fault| fault.on == operation) => {
+                return fault.take().map_or(Ok(()), |fault| Err(fault.kind.into()));
             }
-            Some(fault) if fault.on == operation => {
-                fault.after -= 1;
-                Ok(())
-            }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
+    }
+
+    fn take_blocks(&self, offset: u64, length: usize) -> io::Result<()> {
+        let mut state = self.0.state.lock();
+        for block in offset / BLOCK..(offset + length as u64).div_ceil(BLOCK) {
+            if state.full && !state.used.contains(&block) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            state.used.insert(block);
+        }
+        Ok(())
     }
 }
 
@@ -82,7 +94,6 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.try_to(Operation::Write)?;
         self.0.bytes.set_len(len)
     }
 
@@ -93,6 +104,7 @@ impl StorageBackend for Disk {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.try_to(Operation::Write)?;
+        self.take_blocks(offset, data.len())?;
         self.0.bytes.write(offset, data)
     }
 }

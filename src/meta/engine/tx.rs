@@ -140,6 +140,11 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Whether a read met a fault after which the store must be opened anew.
+    pub(super) fn latched(&self) -> bool {
+        self.snapshot.latched.get()
+    }
+
     /// The rows to commit; lets go of the snapshot, which would keep redb from reusing pages.
     pub(super) fn into_batch(self) -> Batch {
         self.batch

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -137,6 +138,9 @@ impl Turn {
                 settled.push(self.settle(other, &mut tx));
             }
             settled.push(self.settle(job, &mut tx));
+        }
+        if tx.latched() {
+            self.store.latched.store(true, Ordering::Release);
         }
         let batch = tx.into_batch();
         let committed = if batch.is_empty() { Ok(()) } else { self.store.commit(&batch) };

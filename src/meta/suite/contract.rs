@@ -111,7 +111,9 @@ fn counters_add_up(lab: &Lab) {
         })
         .collect();
     held.release();
-    adds.into_iter().for_each(|add| wait(add).unwrap());
+    for add in adds {
+        wait(add).unwrap();
+    }
     assert_eq!(engine.read(|tx| tx.counter(COUNTS, b"n")).unwrap_or_else(|error: MetaError| panic!("{error}")), 45);
     write(engine, |tx| {
         tx.delete(COUNTS, b"n");

@@ -99,7 +99,9 @@ fn what_lies_within_the_limits_passes() {
         }
         Ok(())
     });
-    within.into_iter().chain(many).for_each(|answer| answer.unwrap());
+    for answer in within.into_iter().chain(many) {
+        answer.unwrap();
+    }
 }
 
 #[test]
@@ -120,7 +122,9 @@ fn closures_run_twice_and_conflicts_are_injected() {
         })
         .unzip();
     held.release();
-    answers.into_iter().for_each(|answer| wait(answer).unwrap());
+    for answer in answers {
+        wait(answer).unwrap();
+    }
     let n = lab.engine.read::<_, MetaError>(|tx| tx.counter(COUNTS, b"n")).unwrap();
     assert_eq!(n, 60, "a closure that was run again over changed rows is not lost");
     let runs: Vec<_> = runs.iter().map(Runs::get).collect();

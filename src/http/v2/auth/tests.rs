@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use http_body_util::Full;
 use serde_json::Value;
 
 use super::*;
@@ -45,20 +44,23 @@ fn basic_header(password: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("admin:{password}")))
 }
 
-fn get(query: &str, authorization: Option<&str>) -> Request<Full<Bytes>> {
+fn get(query: &str, authorization: Option<&str>) -> Request<RequestBody> {
     let mut request = Request::builder().uri(format!("{TOKEN_PATH}?{query}"));
     if let Some(value) = authorization {
         request = request.header(AUTHORIZATION, value);
     }
-    request.body(Full::default()).unwrap()
+    request.body(RequestBody::from_bytes(Bytes::new())).unwrap()
 }
 
-fn post(fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
+fn post(fields: &[(&str, &str)]) -> Request<RequestBody> {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    Request::post(TOKEN_PATH).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Full::from(form)).unwrap()
+    Request::post(TOKEN_PATH)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(RequestBody::from_bytes(form))
+        .unwrap()
 }
 
-async fn ask(access: &Access, request: Request<Full<Bytes>>) -> (StatusCode, HeaderMap, Value) {
+async fn ask(access: &Access, request: Request<RequestBody>) -> (StatusCode, HeaderMap, Value) {
     let (head, body) = token_service(access, &context(), request).await.into_parts();
     let Body::Full(body) = body else { panic!("no body") };
     assert_eq!(head.headers[CACHE_CONTROL], "no-store");
@@ -169,7 +171,7 @@ async fn too_many_failures_are_429_with_a_time() {
 #[tokio::test]
 async fn what_makes_no_sense_is_400_with_a_reason() {
     let (access, _) = access();
-    let no_type = Request::post(TOKEN_PATH).body(Full::from("grant_type=password")).unwrap();
+    let no_type = Request::post(TOKEN_PATH).body(RequestBody::from_bytes("grant_type=password")).unwrap();
     for (request, reason) in [
         (no_type, "x-www-form-urlencoded"),
         (post(&[]), "grant_type"),

@@ -1,0 +1,55 @@
+//! Schedules: tasks that return at an interval, as rows.
+
+use std::time::Duration;
+
+use crate::base::{JobId, Timestamp};
+use crate::meta::{MetaError, WriteTx, job};
+use crate::model::Job;
+use crate::model::job::{JobState, Schedule, Task};
+
+/// What a new registry does by itself, and how often.
+pub const DEFAULTS: &[(Task, Duration)] = &[
+    // Addresses change without a word (DHCP), so they are looked at every minute; it costs microseconds.
+    (Task::CertificateRenewal, Duration::from_secs(60)),
+    (Task::UploadExpiry, Duration::from_secs(10 * 60)),
+    (Task::SteadyTime, Duration::from_secs(10 * 60)),
+];
+
+/// Writes the schedules that are missing, due at once.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn ensure(tx: &mut WriteTx, now: Timestamp) -> Result<(), MetaError> {
+    for (task, every) in DEFAULTS {
+        if job::schedule(tx, task)?.is_none() {
+            job::put_schedule(tx, &Schedule { task: task.clone(), every: *every, next: now, last: None });
+        }
+    }
+    Ok(())
+}
+
+/// Turns every schedule that is due into a job and sets its next time. Times that were missed (the machine was off)
+/// are made up for once, not once each. Ids come from the caller, so that the closure can be run again.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn enqueue_due(tx: &mut WriteTx, now: Timestamp, ids: &[JobId]) -> Result<usize, MetaError> {
+    let mut ids = ids.iter();
+    let mut enqueued = 0;
+    for mut due in job::schedules(tx)? {
+        // A wall clock that was set back must not leave a schedule waiting for years.
+        let waits_too_long = due.next > now.plus(due.every);
+        if due.next > now && !waits_too_long {
+            continue;
+        }
+        let Some(id) = ids.next() else { break };
+        due.last = Some(now);
+        due.next = now.plus(due.every);
+        let work =
+            Job { id: *id, task: due.task.clone(), state: JobState::Waiting, due: now, attempts: 0, last_error: None };
+        job::put(tx, None, &work);
+        job::put_schedule(tx, &due);
+        enqueued += 1;
+    }
+    Ok(enqueued)
+}

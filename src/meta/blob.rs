@@ -1,0 +1,143 @@
+//! Rows of blobs, of the repositories that have them, and of the files that hold them.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, KeyReader};
+use super::record::{decode, encode};
+use super::tables::{BLOB, BLOB_BODY, DOOMED, FILE, LINK, LINK_BY_DIGEST};
+use super::{MetaError, Read, WriteTx, repo};
+use crate::base::{FileId, RepoId, Timestamp};
+use crate::oci::Digest;
+
+/// A blob as stored, whatever the number of repositories that have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRow {
+    /// Its bytes.
+    pub size: u64,
+    /// The file that holds them; `None` when they live in the metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileId>,
+    /// When it was first published.
+    pub created: Timestamp,
+}
+
+/// A repository has a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRow {
+    /// Since when.
+    pub created: Timestamp,
+}
+
+/// A file that waits to be unlinked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoomedRow {
+    /// The digest of what it holds.
+    pub digest: Digest,
+    /// Since when it is doomed.
+    pub since: Timestamp,
+}
+
+/// What the metadata says of a blob file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// A blob's row names it.
+    Published(Digest),
+    /// It waits to be unlinked.
+    Doomed,
+}
+
+/// The blob's row.
+///
+/// # Errors
+/// When the store fails.
+pub fn get(tx: &impl Read, digest: &Digest) -> Result<Option<BlobRow>, MetaError> {
+    tx.get(BLOB, Key::new().digest(digest).as_ref())?.map(|value| decode(BLOB, &value)).transpose()
+}
+
+/// The bytes of a blob that lives in the metadata.
+///
+/// # Errors
+/// When the store fails.
+pub fn inline_body(tx: &impl Read, digest: &Digest) -> Result<Option<Bytes>, MetaError> {
+    Ok(tx.get(BLOB_BODY, Key::new().digest(digest).as_ref())?.map(Bytes::from))
+}
+
+/// Publishes a blob whose bytes are in a file.
+pub fn put_file(tx: &mut WriteTx, digest: &Digest, size: u64, file: FileId, created: Timestamp) {
+    tx.put(FILE, &file.0, encode(digest));
+    tx.put(BLOB, Key::new().digest(digest).as_ref(), encode(&BlobRow { size, file: Some(file), created }));
+}
+
+/// Publishes a blob whose bytes are at hand.
+pub fn put_inline(tx: &mut WriteTx, digest: &Digest, body: &Bytes, created: Timestamp) {
+    let row = BlobRow { size: body.len() as u64, file: None, created };
+    tx.put(BLOB_BODY, Key::new().digest(digest).as_ref(), body.to_vec());
+    tx.put(BLOB, Key::new().digest(digest).as_ref(), encode(&row));
+}
+
+/// Dooms a file: no row needs it, it will be unlinked.
+pub fn doom(tx: &mut WriteTx, file: FileId, digest: Digest, since: Timestamp) {
+    tx.delete(FILE, &file.0);
+    tx.put(DOOMED, &file.0, encode(&DoomedRow { digest, since }));
+}
+
+/// What the metadata says of a file; `None` when it names it nowhere.
+///
+/// # Errors
+/// When the store fails.
+pub fn file_state(tx: &impl Read, file: FileId) -> Result<Option<FileState>, MetaError> {
+    if let Some(value) = tx.get(FILE, &file.0)? {
+        return Ok(Some(FileState::Published(decode(FILE, &value)?)));
+    }
+    Ok(tx.get(DOOMED, &file.0)?.map(|_| FileState::Doomed))
+}
+
+fn link_key(repo: RepoId, digest: &Digest) -> Key {
+    Key::new().u64(repo.0).digest(digest)
+}
+
+/// Whether the repository has the blob.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_linked(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<bool, MetaError> {
+    Ok(tx.get(LINK, link_key(repo, digest).as_ref())?.is_some())
+}
+
+/// Gives the repository the blob, if it has it not yet.
+///
+/// # Errors
+/// When the store fails.
+pub fn link(tx: &mut WriteTx, repo: RepoId, digest: &Digest, size: u64, created: Timestamp) -> Result<(), MetaError> {
+    if tx.put_new(LINK, link_key(repo, digest).as_ref(), encode(&LinkRow { created }))? {
+        tx.put(LINK_BY_DIGEST, Key::new().digest(digest).u64(repo.0).as_ref(), Vec::new());
+        repo::count(tx, repo, repo::Counter::BlobBytes, i64::try_from(size).unwrap_or(i64::MAX));
+    }
+    Ok(())
+}
+
+/// Takes the blob from the repository.
+pub fn unlink(tx: &mut WriteTx, repo: RepoId, digest: &Digest, size: u64) {
+    tx.delete(LINK, link_key(repo, digest).as_ref());
+    tx.delete(LINK_BY_DIGEST, Key::new().digest(digest).u64(repo.0).as_ref());
+    repo::count(tx, repo, repo::Counter::BlobBytes, -i64::try_from(size).unwrap_or(i64::MAX));
+}
+
+/// At most `limit` repositories that have the blob.
+///
+/// # Errors
+/// When the store fails.
+pub fn repos_with(tx: &impl Read, digest: &Digest, limit: usize) -> Result<Vec<RepoId>, MetaError> {
+    let prefix = Key::new().digest(digest);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let rows = tx.range(LINK_BY_DIGEST, prefix.as_ref(), end.as_deref(), limit)?;
+    rows.iter()
+        .map(|(key, _)| {
+            key.get(prefix.as_bytes().len()..)
+                .and_then(|rest| KeyReader::new(rest).u64())
+                .map(RepoId)
+                .ok_or_else(|| MetaError::Corrupt("a link's key does not read".into()))
+        })
+        .collect()
+}

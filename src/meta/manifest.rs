@@ -1,0 +1,176 @@
+//! Rows of manifests, their bodies and the edges that they make.
+
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, KeyReader};
+use super::record::{decode, encode};
+use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST};
+use super::{MetaError, Read, WriteTx};
+use crate::base::{RepoId, Timestamp};
+use crate::oci::manifest::Role;
+use crate::oci::{Digest, MediaType};
+
+/// Bytes in one piece of a body: a value stays below the 100 kB that a distributed engine takes.
+pub const PIECE: usize = 90_000;
+
+/// A manifest of a repository as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRow {
+    /// The type under which it was pushed.
+    pub media_type: MediaType,
+    /// Bytes of its body.
+    pub size: u64,
+    /// `artifactType` of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The media type of its config.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_media_type: Option<String>,
+    /// What it is attached to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Digest>,
+    /// When it was first pushed here.
+    pub created: Timestamp,
+    /// When it was last pushed here.
+    pub pushed: Timestamp,
+    /// By whom.
+    pub pusher: String,
+    /// How many of its references were not here when it was last pushed.
+    #[serde(default)]
+    pub missing: u64,
+}
+
+/// What an edge says: the part that a child plays in its parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The parts, each once, in the order of the manifest.
+    pub roles: Vec<EdgeRole>,
+}
+
+/// [`Role`] as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeRole {
+    /// The config blob.
+    Config,
+    /// A layer blob.
+    Layer,
+    /// A child manifest.
+    Child,
+    /// A child of an index that is no manifest.
+    ForeignChild,
+}
+
+impl From<Role> for EdgeRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Config => Self::Config,
+            Role::Layer => Self::Layer,
+            Role::Child => Self::Child,
+            Role::ForeignChild => Self::ForeignChild,
+        }
+    }
+}
+
+fn key(repo: RepoId, digest: &Digest) -> Key {
+    Key::new().u64(repo.0).digest(digest)
+}
+
+/// The manifest's row in this repository.
+///
+/// # Errors
+/// When the store fails.
+pub fn get(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<Option<ManifestRow>, MetaError> {
+    tx.get(MANIFEST, key(repo, digest).as_ref())?.map(|value| decode(MANIFEST, &value)).transpose()
+}
+
+/// Sets the manifest's row in this repository.
+pub fn put(tx: &mut WriteTx, repo: RepoId, digest: &Digest, row: &ManifestRow) {
+    tx.put(MANIFEST, key(repo, digest).as_ref(), encode(row));
+    tx.put(MANIFEST_BY_DIGEST, Key::new().digest(digest).u64(repo.0).as_ref(), Vec::new());
+}
+
+/// Removes the manifest's row from this repository, and its body when no other repository has it.
+///
+/// # Errors
+/// When the store fails.
+pub fn remove(tx: &mut WriteTx, repo: RepoId, digest: &Digest, size: u64) -> Result<(), MetaError> {
+    tx.delete(MANIFEST, key(repo, digest).as_ref());
+    tx.delete(MANIFEST_BY_DIGEST, Key::new().digest(digest).u64(repo.0).as_ref());
+    if !is_anywhere(tx, digest)? {
+        for piece in 0..pieces(size) {
+            tx.delete(MANIFEST_BODY, Key::new().digest(digest).u64(piece).as_ref());
+        }
+    }
+    Ok(())
+}
+
+/// Whether any repository has this manifest.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_anywhere(tx: &impl Read, digest: &Digest) -> Result<bool, MetaError> {
+    let prefix = Key::new().digest(digest);
+    let end = Key::prefix_end(prefix.as_bytes());
+    Ok(!tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 1)?.is_empty())
+}
+
+fn pieces(size: u64) -> u64 {
+    size.div_ceil(PIECE as u64)
+}
+
+/// Stores a body, in pieces.
+pub fn put_body(tx: &mut WriteTx, digest: &Digest, body: &[u8]) {
+    for (piece, bytes) in (0..).zip(body.chunks(PIECE)) {
+        tx.put(MANIFEST_BODY, Key::new().digest(digest).u64(piece).as_ref(), bytes.to_vec());
+    }
+}
+
+/// The body of a manifest that is `size` bytes long, exactly as pushed.
+///
+/// # Errors
+/// [`MetaError::Corrupt`] when a piece is missing; when the store fails.
+pub fn body(tx: &impl Read, digest: &Digest, size: u64) -> Result<Bytes, MetaError> {
+    let mut pieces = (0..pieces(size)).map(|piece| {
+        tx.get(MANIFEST_BODY, Key::new().digest(digest).u64(piece).as_ref())?
+            .ok_or_else(|| MetaError::Corrupt(format!("a piece of the body of manifest {digest} is missing")))
+    });
+    // Nearly every manifest has one piece, which is handed on without a copy.
+    let first = pieces.next().transpose()?.unwrap_or_default();
+    if first.len() as u64 == size {
+        return Ok(first.into());
+    }
+    let mut body = BytesMut::from(first.as_slice());
+    for piece in pieces {
+        body.extend_from_slice(&piece?);
+    }
+    Ok(body.freeze())
+}
+
+/// Draws an edge from a child to its parent.
+pub fn put_edge(tx: &mut WriteTx, repo: RepoId, child: &Digest, parent: &Digest, edge: &Edge) {
+    tx.put(EDGE, key(repo, child).digest(parent).as_ref(), encode(edge));
+}
+
+/// Removes an edge.
+pub fn remove_edge(tx: &mut WriteTx, repo: RepoId, child: &Digest, parent: &Digest) {
+    tx.delete(EDGE, key(repo, child).digest(parent).as_ref());
+}
+
+/// At most `limit` manifests of this repository that refer to `child`.
+///
+/// # Errors
+/// When the store fails.
+pub fn parents(tx: &impl Read, repo: RepoId, child: &Digest, limit: usize) -> Result<Vec<Digest>, MetaError> {
+    let prefix = key(repo, child);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let rows = tx.range(EDGE, prefix.as_ref(), end.as_deref(), limit)?;
+    rows.iter()
+        .map(|(key, _)| {
+            key.get(prefix.as_bytes().len()..)
+                .and_then(|rest| KeyReader::new(rest).digest())
+                .ok_or_else(|| MetaError::Corrupt("an edge's key does not read".into()))
+        })
+        .collect()
+}

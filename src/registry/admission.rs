@@ -1,0 +1,169 @@
+//! Admission: the ordered list of checks that every change passes inside its own transaction. Each is pure: facts and
+//! proposal in, verdict out. The first Deny wins.
+
+use std::time::Duration;
+
+use super::commit::{Change, Proposal};
+use super::{RegistryError, Settings};
+use crate::base::{RepoId, Timestamp};
+use crate::meta::{Read, blob, lease, manifest, repo};
+use crate::oci::manifest::Role;
+use crate::oci::{Code, Digest, MediaType};
+
+/// For how long a repository that lost content is asked to get it back rather than to go without it.
+const LOST_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What a check says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No objection.
+    Allow,
+    /// No.
+    Deny {
+        /// The code for the client.
+        code: Code,
+        /// One plain line that says what to do.
+        message: String,
+        /// The digests that it is about.
+        digests: Vec<Digest>,
+    },
+}
+
+/// A reference that is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Which.
+    pub digest: Digest,
+    /// Whether this repository had it lately.
+    pub lost_lately: bool,
+}
+
+/// What the checks may know, read once from the transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The repository, if it exists.
+    pub repo: Option<RepoId>,
+    /// For a manifest: its references that are not here.
+    pub missing: Vec<Missing>,
+    /// For a manifest: the type under which the same bytes are stored here already.
+    pub stored_type: Option<MediaType>,
+    /// For a blob to be deleted: a manifest of the repository that needs it.
+    pub needed_by: Option<Digest>,
+}
+
+impl Facts {
+    /// Reads what the checks need to know of this proposal.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn gather(tx: &impl Read, proposal: &Proposal, now: Timestamp) -> Result<Self, RegistryError> {
+        let mut facts = Self { repo: repo::id_of(tx, &proposal.repo)?, ..Self::default() };
+        match &proposal.change {
+            Change::PutManifest(new) => {
+                for reference in &new.manifest.references {
+                    let digest = reference.descriptor.digest;
+                    let Some(repo) = facts.repo else {
+                        facts.note_missing(digest, false);
+                        continue;
+                    };
+                    let here = match reference.role {
+                        Role::Config | Role::Layer => blob::is_linked(tx, repo, &digest)?,
+                        Role::Child => manifest::get(tx, repo, &digest)?.is_some(),
+                        Role::ForeignChild => {
+                            blob::is_linked(tx, repo, &digest)? || manifest::get(tx, repo, &digest)?.is_some()
+                        }
+                    };
+                    if !here {
+                        let lost = lease::lost(tx, repo, &digest)?;
+                        facts.note_missing(digest, lost.is_some_and(|when| now.since(when) < LOST_KEPT));
+                    }
+                }
+                if let Some(repo) = facts.repo {
+                    facts.stored_type = manifest::get(tx, repo, &new.digest)?.map(|row| row.media_type);
+                }
+            }
+            Change::DeleteBlob(digest) => {
+                if let Some(repo) = facts.repo {
+                    facts.needed_by = manifest::parents(tx, repo, digest, 1)?.into_iter().next();
+                }
+            }
+            Change::PublishBlob { .. }
+            | Change::MountBlob { .. }
+            | Change::DeleteTag(_)
+            | Change::DeleteManifest(_) => {}
+        }
+        Ok(facts)
+    }
+
+    fn note_missing(&mut self, digest: Digest, lost_lately: bool) {
+        if self.missing.iter().all(|missing| missing.digest != digest) {
+            self.missing.push(Missing { digest, lost_lately });
+        }
+    }
+}
+
+/// A check: pure, cheap, named by its policy.
+pub type Check = fn(&Facts, &Proposal, &Settings) -> Verdict;
+
+/// The checks, in order.
+pub const CHECKS: &[(&str, Check)] = &[
+    ("one type for each manifest", one_type),
+    ("complete manifests", references_are_here),
+    ("blobs in use", blob_is_not_needed),
+];
+
+/// The same bytes under two types could mean two things (CVE-2021-41190); the first type stands.
+fn one_type(facts: &Facts, proposal: &Proposal, _: &Settings) -> Verdict {
+    match (&proposal.change, &facts.stored_type) {
+        (Change::PutManifest(new), Some(stored)) if *stored != new.manifest.media_type => Verdict::Deny {
+            code: Code::ManifestInvalid,
+            message: format!(
+                "this manifest is stored here already as {stored}; push it with that Content-Type, or delete {} first",
+                new.digest
+            ),
+            digests: vec![new.digest],
+        },
+        _ => Verdict::Allow,
+    }
+}
+
+/// Incomplete manifests are taken only where that is on, and never in place of content that was here lately: else a
+/// collection between a client's check and its manifest would quietly break an image.
+fn references_are_here(facts: &Facts, proposal: &Proposal, settings: &Settings) -> Verdict {
+    if !matches!(proposal.change, Change::PutManifest(_)) {
+        return Verdict::Allow;
+    }
+    let lost: Vec<Digest> = facts.missing.iter().filter(|m| m.lost_lately).map(|m| m.digest).collect();
+    if let Some(first) = lost.first() {
+        return Verdict::Deny {
+            code: Code::ManifestBlobUnknown,
+            message: format!(
+                "the manifest refers to {first}, which this repository does not have any more; push it again"
+            ),
+            digests: lost,
+        };
+    }
+    match facts.missing.first() {
+        Some(first) if !settings.accept_incomplete => Verdict::Deny {
+            code: Code::ManifestBlobUnknown,
+            message: format!(
+                "the manifest refers to {}, which this repository does not have; push it first \
+                 (this registry is set to refuse incomplete manifests)",
+                first.digest
+            ),
+            digests: facts.missing.iter().map(|m| m.digest).collect(),
+        },
+        _ => Verdict::Allow,
+    }
+}
+
+fn blob_is_not_needed(facts: &Facts, _: &Proposal, _: &Settings) -> Verdict {
+    match facts.needed_by {
+        Some(parent) => Verdict::Deny {
+            code: Code::Denied,
+            message: format!("manifest {parent} of this repository needs this blob; delete the manifest first"),
+            digests: vec![parent],
+        },
+        None => Verdict::Allow,
+    }
+}

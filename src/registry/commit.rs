@@ -1,0 +1,179 @@
+//! How state changes: one closure per proposal, in three steps: admission, rows, reaction.
+
+use std::sync::Arc;
+
+use super::admission::{self, Facts, Verdict};
+use super::{Actor, Registry, RegistryError, delete, push, react, uploads};
+use crate::base::{EventId, RepoId, Timestamp, UploadId};
+use crate::blobs::Sealed;
+use crate::meta::{WriteTx, repo};
+use crate::model::Event;
+use crate::model::event::Happening;
+use crate::oci::{Digest, RepoName, Tag};
+
+/// A change that somebody proposes.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Who.
+    pub actor: Actor,
+    /// Where.
+    pub repo: RepoName,
+    /// What.
+    pub change: Change,
+}
+
+/// The changes that there are.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Give a repository a blob whose bytes were received and verified.
+    PublishBlob {
+        /// The bytes.
+        sealed: Sealed,
+        /// The session that received them; it ends with the commit.
+        upload: UploadId,
+    },
+    /// Give a repository a blob that another one has.
+    MountBlob {
+        /// Which.
+        digest: Digest,
+        /// Who has it.
+        from: RepoName,
+    },
+    /// Store a manifest and point tags at it.
+    PutManifest(Arc<push::NewManifest>),
+    /// Take a tag away; its manifest stays.
+    DeleteTag(Tag),
+    /// Take a manifest away, and every tag that points at it.
+    DeleteManifest(Digest),
+    /// Take a blob from a repository.
+    DeleteBlob(Digest),
+}
+
+impl Change {
+    /// Whether the first such change to a name makes the repository.
+    fn creates_repository(&self) -> bool {
+        matches!(self, Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_))
+    }
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// References of the manifest that are not here: it is stored, but incomplete.
+    pub missing: Vec<Digest>,
+}
+
+/// Everything that a closure must not make up itself, so that it can be run again with the same outcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    /// Wall time.
+    pub(super) now: Timestamp,
+    /// Steady time at which leases written by this commit run out, in ms.
+    pub(super) lease_until: u64,
+    /// The id of the repository, should this commit make it.
+    pub(super) new_repo: RepoId,
+    event: EventId,
+}
+
+impl Stamp {
+    fn new(registry: &Registry) -> Self {
+        let clock = registry.clock();
+        let lease = u64::try_from(registry.settings().lease.as_millis()).unwrap_or(u64::MAX);
+        let now = clock.now();
+        Self {
+            now,
+            lease_until: clock.steady().saturating_add(lease),
+            new_repo: RepoId::random(),
+            event: EventId::at(now),
+        }
+    }
+
+    /// The id of the n-th thing that this commit writes down; in order, and unlike those of other commits.
+    pub(super) fn id(&self, n: usize) -> EventId {
+        let mut id = self.event;
+        let n = u16::try_from(n).unwrap_or(u16::MAX);
+        // The time stays; two bytes behind it count, eight random bytes tell commits apart.
+        id.0[6..8].copy_from_slice(&n.to_be_bytes());
+        id
+    }
+}
+
+/// A closure's surroundings: the transaction, the repository and what this commit has made happen so far.
+pub(super) struct Step<'t> {
+    pub(super) tx: &'t mut WriteTx,
+    pub(super) repo: RepoId,
+    pub(super) name: &'t RepoName,
+    pub(super) actor: &'t Actor,
+    pub(super) stamp: &'t Stamp,
+    pub(super) happenings: Vec<Happening>,
+    written: usize,
+}
+
+impl Step<'_> {
+    /// The id for the next row of a history.
+    pub(super) fn next_id(&mut self) -> EventId {
+        self.written += 1;
+        self.stamp.id(self.written)
+    }
+}
+
+impl Registry {
+    /// Carries out a proposal, or says why not. `Ok` means that it is on disk.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; nothing was changed then.
+    pub async fn commit(&self, proposal: Proposal) -> Result<Committed, RegistryError> {
+        let registry = self.clone();
+        let stamp = Stamp::new(self);
+        let committed = self.meta().write(move |tx| run(&registry, &proposal, &stamp, tx)).await?;
+        Ok(committed)
+    }
+}
+
+fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx) -> Result<Committed, RegistryError> {
+    // Admission.
+    let facts = Facts::gather(tx, proposal, stamp.now)?;
+    for (policy, check) in admission::CHECKS {
+        if let Verdict::Deny { code, message, digests } = check(&facts, proposal, registry.settings()) {
+            return Err(RegistryError::Refused { policy, code, message, digests });
+        }
+    }
+
+    // Rows.
+    let created = facts.repo.is_none();
+    if created && !proposal.change.creates_repository() {
+        return Err(RegistryError::NameUnknown(proposal.repo.clone()));
+    }
+    let repo = facts.repo.unwrap_or(stamp.new_repo);
+    let mut step =
+        Step { tx, repo, name: &proposal.repo, actor: &proposal.actor, stamp, happenings: Vec::new(), written: 0 };
+    if created {
+        repo::create(step.tx, repo, &repo::RepoRow { name: proposal.repo.clone(), created: stamp.now });
+        step.happenings.push(Happening::RepositoryCreated { repo, name: proposal.repo.clone() });
+    }
+    let mut committed = Committed::default();
+    match &proposal.change {
+        Change::PublishBlob { sealed, upload } => uploads::publish(&mut step, registry, sealed, *upload)?,
+        Change::MountBlob { digest, from } => uploads::mount(&mut step, digest, from)?,
+        Change::PutManifest(manifest) => {
+            committed.missing = facts.missing.iter().map(|missing| missing.digest).collect();
+            push::put_manifest(&mut step, manifest, committed.missing.len())?;
+        }
+        Change::DeleteTag(tag) => delete::tag(&mut step, tag)?,
+        Change::DeleteManifest(digest) => delete::manifest(&mut step, digest)?,
+        Change::DeleteBlob(digest) => delete::blob(&mut step, digest)?,
+    }
+
+    // Reaction.
+    let happenings = std::mem::take(&mut step.happenings);
+    let events = happenings.into_iter().map(|what| Event {
+        id: step.next_id(),
+        time: stamp.now,
+        actor: proposal.actor.principal.clone(),
+        address: proposal.actor.address.clone(),
+        what,
+    });
+    let events: Vec<Event> = events.collect();
+    react::write(step.tx, registry, repo, &events, stamp);
+    Ok(committed)
+}

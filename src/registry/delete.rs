@@ -1,0 +1,102 @@
+//! Deleting tags, manifests and blobs. What goes at once is the name; bytes wait for collection.
+
+use std::collections::BTreeSet;
+
+use super::commit::{Change, Proposal, Step};
+use super::{Actor, Registry, RegistryError};
+use crate::meta::{blob, lease, manifest, referrer, repo, tag};
+use crate::model::event::Happening;
+use crate::oci::{Digest, Manifest, Reference, RepoName, Tag};
+
+/// The most tags that one transaction takes from a manifest; the engine's limit of keys is behind it. A manifest with
+/// more is refused in words rather than half deleted.
+const TAGS_AT_ONCE: usize = 300;
+
+impl Registry {
+    /// Deletes a tag, or a manifest with all its tags (end-9).
+    ///
+    /// # Errors
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], a refusal, or the store's fault.
+    pub async fn delete_manifest(
+        &self,
+        actor: Actor,
+        repo: &RepoName,
+        reference: &Reference,
+    ) -> Result<(), RegistryError> {
+        let change = match reference {
+            Reference::Tag(tag) => Change::DeleteTag(tag.clone()),
+            Reference::Digest(digest) => Change::DeleteManifest(*digest),
+        };
+        self.commit(Proposal { actor, repo: repo.clone(), change }).await?;
+        Ok(())
+    }
+
+    /// Deletes a blob from a repository (end-10).
+    ///
+    /// # Errors
+    /// [`RegistryError::BlobUnknown`]; a refusal when a manifest of the repository needs it; the store's fault.
+    pub async fn delete_blob(&self, actor: Actor, repo: &RepoName, digest: Digest) -> Result<(), RegistryError> {
+        self.commit(Proposal { actor, repo: repo.clone(), change: Change::DeleteBlob(digest) }).await?;
+        Ok(())
+    }
+}
+
+pub(super) fn tag(step: &mut Step<'_>, name: &Tag) -> Result<(), RegistryError> {
+    let row = tag::get(step.tx, step.repo, name)?.ok_or_else(|| RegistryError::ManifestUnknown {
+        repo: step.name.clone(),
+        reference: Reference::Tag(name.clone()),
+    })?;
+    let moved = step.next_id();
+    tag::remove(step.tx, step.repo, name, &row, step.stamp.now, step.actor.principal.name(), moved);
+    step.happenings.push(Happening::TagDeleted { name: step.name.clone(), tag: name.clone(), digest: row.digest });
+    Ok(())
+}
+
+pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
+    let unknown = || RegistryError::ManifestUnknown { repo: step.name.clone(), reference: Reference::Digest(*digest) };
+    let row = manifest::get(step.tx, step.repo, digest)?.ok_or_else(unknown)?;
+    let tags = tag::of_manifest(step.tx, step.repo, digest, TAGS_AT_ONCE + 1)?;
+    if tags.len() > TAGS_AT_ONCE {
+        return Err(RegistryError::Refused {
+            policy: "bounded deletes",
+            code: crate::oci::Code::Denied,
+            message: format!("more than {TAGS_AT_ONCE} tags point at this manifest; delete tags first"),
+            digests: vec![*digest],
+        });
+    }
+    for name in &tags {
+        if let Some(tag_row) = tag::get(step.tx, step.repo, name)? {
+            let moved = step.next_id();
+            tag::remove(step.tx, step.repo, name, &tag_row, step.stamp.now, step.actor.principal.name(), moved);
+        }
+    }
+    let body = manifest::body(step.tx, digest, row.size)?;
+    if let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) {
+        step.tx.allow_many_keys("the edges of one manifest, whose references are limited");
+        let children: BTreeSet<Digest> = read.referenced_digests().into_iter().collect();
+        for child in &children {
+            manifest::remove_edge(step.tx, step.repo, child, digest);
+        }
+    }
+    if let Some(subject) = row.subject {
+        referrer::remove(step.tx, step.repo, &subject, digest);
+    }
+    manifest::remove(step.tx, step.repo, digest, row.size)?;
+    repo::count(step.tx, step.repo, repo::Counter::Manifests, -1);
+    lease::mark_lost(step.tx, step.repo, digest, step.stamp.now);
+    step.happenings.push(Happening::ManifestDeleted { name: step.name.clone(), digest: *digest, tags });
+    Ok(())
+}
+
+pub(super) fn blob(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
+    let unknown = || RegistryError::BlobUnknown { repo: step.name.clone(), digest: *digest };
+    if !blob::is_linked(step.tx, step.repo, digest)? {
+        return Err(unknown());
+    }
+    let row = blob::get(step.tx, digest)?.ok_or_else(unknown)?;
+    // The link goes at once, whatever the lease; row and file wait for collection.
+    blob::unlink(step.tx, step.repo, digest, row.size);
+    lease::mark_lost(step.tx, step.repo, digest, step.stamp.now);
+    step.happenings.push(Happening::BlobDeleted { name: step.name.clone(), digest: *digest });
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Blobs on their way in: upload sessions, and mounts from other repositories.
+
+use super::commit::{Change, Proposal, Step};
+use super::{Actor, Registry, RegistryError};
+use crate::base::UploadId;
+use crate::blobs::{BlobError, Content, Sealed, SessionStatus, Source};
+use crate::meta::blob::FileState;
+use crate::meta::{Read, blob, lease, repo};
+use crate::oci::{Algorithm, Digest, RepoName};
+
+/// The most repositories that are looked at to find one from which a blob may be mounted.
+const MOUNT_CANDIDATES: usize = 256;
+
+impl Registry {
+    /// Begins an upload (end-4a, end-4c).
+    ///
+    /// # Errors
+    /// The blob store's.
+    pub async fn start_upload(
+        &self,
+        actor: &Actor,
+        repo: &RepoName,
+        algorithm: Option<Algorithm>,
+    ) -> Result<UploadId, RegistryError> {
+        Ok(self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?)
+    }
+
+    /// How far an upload has come (end-13). Somebody else's upload is as unknown as none.
+    ///
+    /// # Errors
+    /// [`BlobError::UnknownSession`].
+    pub fn upload_status(&self, actor: &Actor, repo: &RepoName, id: UploadId) -> Result<SessionStatus, RegistryError> {
+        let status = self.blobs().status(id, repo)?;
+        if status.owner == actor.principal.name() { Ok(status) } else { Err(BlobError::UnknownSession.into()) }
+    }
+
+    /// Appends a chunk (end-5); `range` is its first byte and its length, where the client named them. Returns the
+    /// number of bytes received so far.
+    ///
+    /// # Errors
+    /// The blob store's; the session stays usable after all but [`BlobError::UnknownSession`].
+    pub async fn append_upload(
+        &self,
+        actor: &Actor,
+        repo: &RepoName,
+        id: UploadId,
+        range: Option<(u64, u64)>,
+        source: impl Source,
+    ) -> Result<u64, RegistryError> {
+        self.upload_status(actor, repo, id)?;
+        Ok(self.blobs().append(id, repo, range, source).await?)
+    }
+
+    /// Verifies an upload and publishes its blob (end-6). `Ok` means that data, directory entry and metadata are on
+    /// disk.
+    ///
+    /// # Errors
+    /// [`BlobError::DigestMismatch`] and the stores' faults; the session stays then, so that the client may retry.
+    pub async fn finish_upload(
+        &self,
+        actor: Actor,
+        repo: &RepoName,
+        id: UploadId,
+        digest: Digest,
+    ) -> Result<(), RegistryError> {
+        self.upload_status(&actor, repo, id)?;
+        let sealed = self.blobs().seal(id, repo, digest).await?;
+        let change = Change::PublishBlob { sealed, upload: id };
+        self.commit(Proposal { actor, repo: repo.clone(), change }).await?;
+        Ok(())
+    }
+
+    /// Takes in a whole blob in one request (end-4b).
+    ///
+    /// # Errors
+    /// [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing stays behind.
+    pub async fn push_blob(
+        &self,
+        actor: Actor,
+        repo: &RepoName,
+        digest: Digest,
+        length: Option<u64>,
+        source: impl Source,
+    ) -> Result<(), RegistryError> {
+        let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
+        let pushed = async {
+            self.blobs().append(id, repo, length.map(|length| (0, length)), source).await?;
+            self.finish_upload(actor, repo, id, digest).await
+        }
+        .await;
+        if pushed.is_err() {
+            // The client cannot know this session's name, so nothing could go on from here. A failure to clean up
+            // now is mended by the session's expiry.
+            let _ = self.blobs().cancel(id, repo).await;
+        }
+        pushed
+    }
+
+    /// Gives an upload up (end-14).
+    ///
+    /// # Errors
+    /// [`BlobError::UnknownSession`]; [`BlobError::Busy`].
+    pub async fn cancel_upload(&self, actor: &Actor, repo: &RepoName, id: UploadId) -> Result<(), RegistryError> {
+        self.upload_status(actor, repo, id)?;
+        Ok(self.blobs().cancel(id, repo).await?)
+    }
+
+    /// The repository from which a blob can be mounted: `from`, or for an anonymous mount the first that has it and
+    /// that `readable` lets the caller read. `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn mount_source(
+        &self,
+        digest: &Digest,
+        from: Option<&RepoName>,
+        readable: impl Fn(&RepoName) -> bool,
+    ) -> Result<Option<RepoName>, RegistryError> {
+        self.meta().read(|tx| {
+            if let Some(from) = from {
+                let Some(id) = repo::id_of(tx, from)? else { return Ok(None) };
+                let has_it = readable(from) && blob::is_linked(tx, id, digest)?;
+                return Ok(has_it.then(|| from.clone()));
+            }
+            for id in blob::repos_with(tx, digest, MOUNT_CANDIDATES)? {
+                if let Some(row) = repo::get(tx, id)?
+                    && readable(&row.name)
+                {
+                    return Ok(Some(row.name));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Gives `repo` a blob that `from` has (end-11); the caller's right to read `from` has been decided before. Tells
+    /// whether it was still there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn mount_blob(
+        &self,
+        actor: Actor,
+        repo: &RepoName,
+        digest: Digest,
+        from: &RepoName,
+    ) -> Result<bool, RegistryError> {
+        let change = Change::MountBlob { digest, from: from.clone() };
+        match self.commit(Proposal { actor, repo: repo.clone(), change }).await {
+            Ok(_) => Ok(true),
+            Err(RegistryError::BlobUnknown { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The rows of a new blob. If no row names its digest yet, the row names this file; if one names another file, this
+/// one is doomed. The session ends with the commit, also when the client has gone away.
+pub(super) fn publish(
+    step: &mut Step<'_>,
+    registry: &Registry,
+    sealed: &Sealed,
+    upload: UploadId,
+) -> Result<(), RegistryError> {
+    let Sealed { digest, size, .. } = *sealed;
+    let now = step.stamp.now;
+    if let Content::File(file) = sealed.content {
+        match blob::file_state(step.tx, file)? {
+            // The same closing request twice: the first one published it.
+            Some(FileState::Published(named)) if named == digest => {}
+            // A file that the metadata names belongs to no session any more.
+            Some(_) => return Err(BlobError::UnknownSession.into()),
+            None if blob::get(step.tx, &digest)?.is_some() => blob::doom(step.tx, file, digest, now),
+            None => blob::put_file(step.tx, &digest, size, file, now),
+        }
+    }
+    if let Content::Inline(body) = &sealed.content
+        && blob::get(step.tx, &digest)?.is_none()
+    {
+        blob::put_inline(step.tx, &digest, body, now);
+    }
+    give(step, &digest, size)?;
+    let blobs = registry.blobs().clone();
+    step.tx.on_commit(move || blobs.end(upload));
+    Ok(())
+}
+
+/// The rows of a mount: link and lease, if the source still has the blob.
+pub(super) fn mount(step: &mut Step<'_>, digest: &Digest, from: &RepoName) -> Result<(), RegistryError> {
+    let gone = || RegistryError::BlobUnknown { repo: from.clone(), digest: *digest };
+    let source = repo::id_of(step.tx, from)?.ok_or_else(gone)?;
+    if !blob::is_linked(step.tx, source, digest)? {
+        return Err(gone());
+    }
+    let row = blob::get(step.tx, digest)?.ok_or_else(gone)?;
+    give(step, digest, row.size)
+}
+
+/// Gives the step's repository a blob that has a row, and promises to keep it for a lease.
+fn give(step: &mut Step<'_>, digest: &Digest, size: u64) -> Result<(), RegistryError> {
+    blob::link(step.tx, step.repo, digest, size, step.stamp.now)?;
+    lease::clear_lost(step.tx, step.repo, digest);
+    lease::grow(step.tx, digest, step.stamp.lease_until)?;
+    Ok(())
+}
+
+/// Whether the metadata names a file, for the blob store's start and its expiry.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_named(tx: &impl Read, file: crate::base::FileId) -> Result<bool, RegistryError> {
+    Ok(blob::file_state(tx, file)?.is_some())
+}

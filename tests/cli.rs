@@ -1,0 +1,125 @@
+//! The program as scripts and people meet it: exit codes, messages, pipes. No server runs here.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Runs the program with an empty environment and a configuration file of its own, so that neither the variables nor
+/// the files of the machine that runs the tests matter.
+fn run(dir: &Path, config: &str, args: &[&str]) -> Output {
+    let file = dir.join("config.toml");
+    fs::write(&file, config).expect("a file of our own");
+    Command::new(env!("CARGO_BIN_EXE_msr-lite"))
+        .args(args)
+        .arg("--config")
+        .arg(&file)
+        .env_clear()
+        .output()
+        .expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_wrong_configuration_ends_every_verb_with_3_and_the_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for verb in [&["config", "check"][..], &["status"], &["serve"], &["user", "reset-password", "admin"]] {
+        let output = run(dir.path(), "\nanonymus_pull = true\n", verb);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{verb:?}: {error}");
+        assert!(
+            error.contains("config.toml:2: there is no setting anonymus_pull; did you mean anonymous_pull?"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_stray_variable_is_told_and_counts_as_a_finding() {
+    let output = Command::new(env!("CARGO_BIN_EXE_msr-lite"))
+        .args(["config", "check", "--config", "/dev/null"])
+        .env_clear()
+        .env("MSR_LITE_LISSTEN", "0.0.0.0:1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stderr).contains("did you mean MSR_LITE_LISTEN?"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn show_tells_where_a_value_comes_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["config", "show", "--origin", "--data-dir", "/srv/data"];
+    let shown = text(&run(dir.path(), "fqdn = \"registry.lab\"\n", &args).stdout);
+    let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    assert!(line("fqdn").ends_with("config.toml:1"), "{shown}");
+    assert!(line("data_dir").ends_with("# --data-dir"), "{shown}");
+    assert!(line("anonymous_pull").ends_with("# default"), "{shown}");
+    let json = text(&run(dir.path(), "fqdn = \"registry.lab\"\n", &["config", "show", "--json"]).stdout);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["fqdn"]["value"], "registry.lab");
+}
+
+#[test]
+fn status_without_a_server_ends_with_5_and_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let output = run(dir.path(), "", &["status", "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(5));
+    assert!(text(&output.stderr).contains("no server is running"), "{}", text(&output.stderr));
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_password_cannot_be_reset_where_no_registry_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let output = run(dir.path(), "", &["user", "reset-password", "admin", "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("there is no registry in"), "{}", text(&output.stderr));
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(run(dir.path(), "", &["serve", "--listen", "everywhere"]).status.code(), Some(2));
+    assert_eq!(run(dir.path(), "", &["dance"]).status.code(), Some(2));
+}
+
+#[test]
+fn nothing_is_coloured_in_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run(dir.path(), "", &["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!output.stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_msr-lite"))
+        .args(["completions", "bash"])
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn man_writes_a_page_for_each_verb() {
+    let dir = tempfile::tempdir().unwrap();
+    let pages = dir.path().join("man1");
+    let output = run(dir.path(), "", &["man", "--out", pages.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for page in ["msr-lite.1", "msr-lite-serve.1", "msr-lite-config-show.1"] {
+        assert!(pages.join(page).exists(), "{page}");
+    }
+    let licenses = text(&run(dir.path(), "", &["licenses"]).stdout);
+    assert!(licenses.contains("Apache License") && licenses.contains("\nrustls "), "{licenses}");
+}

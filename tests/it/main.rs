@@ -1,0 +1,13 @@
+//! The registry over real TLS sockets, with our own CA trusted and nothing else: every test thereby proves that the
+//! certificate is right. Each runs on both engines, the normal and the strict one (`meta::Mode`).
+
+mod blobs;
+mod catalog;
+mod harness;
+mod jobs;
+mod limits;
+mod manifests;
+mod referrers;
+mod restart;
+mod sign_in;
+mod uploads;
