@@ -155,8 +155,7 @@ impl House {
         migrate::migrate(&meta).map_err(ServeError::of)?;
         clock.resume_steady(meta.read(|tx| lease::remembered_steady(tx)).map_err(ServeError::of)?);
 
-        let settings =
-            AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
+        let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
         check_instance(options, access.instance())?;
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
@@ -166,10 +165,7 @@ impl House {
         let settings = registry::Settings {
             accept_incomplete: config.accept_incomplete,
             lease: config.gc.lease(),
-            manifest: ManifestLimits {
-                references: config.limits.manifest_references,
-                depth: config.limits.json_depth,
-            },
+            manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
         };
         let registry = Registry::new(meta.clone(), blobs, clock.clone(), settings);
         Ok(Self { meta, pki, access, registry, clock, config, data_dir: data_dir.clone(), fresh })
@@ -245,21 +241,20 @@ impl Server {
     /// [`ServeError`] in words; nothing is half open then.
     pub async fn start(options: ServeOptions, seams: Seams) -> Result<Self, ServeError> {
         let started = seams.clock.now();
-        let house = tokio::task::spawn_blocking(move || House::open(&options, &seams))
-            .await
-            .map_err(ServeError::of)??;
+        let house =
+            tokio::task::spawn_blocking(move || House::open(&options, &seams)).await.map_err(ServeError::of)??;
         let bound = sockets::bind(&house.config)?;
         let addresses: Vec<(SocketAddr, Kind)> = bound.sockets.iter().map(sockets::Bound::address).collect();
         let url = public_url(&house.config, &house.pki, &addresses);
 
         // What notices clients that refuse our certificate.
-        let handshakes = Handshakes::new(Box::new(house.pki.clone()), house.clock.clone());
+        let handshakes = Handshakes::new(house.pki.clone(), house.clock.clone());
         handshakes.load(&house.meta).map_err(ServeError::of)?;
         let metrics = Metrics::new();
         metrics.register(|registry| handshakes.register(registry));
 
         // What answers.
-        let front = Front::new(&house.config, Box::new(house.pki.clone())).map_err(ServeError::Failed)?;
+        let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;
         let ready = {
             let meta = house.meta.clone();
             move || meta.read(|tx| lease::remembered_steady(tx)).map(|_| ()).map_err(|error| error.to_string())

@@ -267,14 +267,15 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let settings = NameSettings { fqdn: Some("registry.lab".into()), ..NameSettings::default() };
         let pki = Pki::open(data.path(), settings, Clock::manual(Timestamp(1_798_761_600_000))).unwrap();
-        let run = |command: CertCommand, json| {
-            perform(&pki, CertRequest::read(&command)?).map(|reply| print(&reply, json))
-        };
+        let run =
+            |command: CertCommand, json| perform(&pki, CertRequest::read(&command)?).map(|reply| print(&reply, json));
         let shown = run(CertCommand::Show, false).unwrap();
         assert!(shown.contains("subject      CN=registry.lab\n") && shown.contains("(397 days left)"), "{shown}");
         let json: CertificateReport = serde_json::from_str(&run(CertCommand::Show, true).unwrap()).unwrap();
         assert_eq!(json.fingerprint, pki.leaf_facts().fingerprint);
-        assert!(run(CertCommand::Add { name: "203.0.113.5".into() }, false).unwrap().contains("covers 203.0.113.5 now"));
+        assert!(
+            run(CertCommand::Add { name: "203.0.113.5".into() }, false).unwrap().contains("covers 203.0.113.5 now")
+        );
         assert!(pki.covers("203.0.113.5"));
         run(CertCommand::Renew, false).unwrap();
         assert!(run(CertCommand::Csr, false).unwrap().starts_with("-----BEGIN CERTIFICATE REQUEST"));

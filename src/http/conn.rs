@@ -128,13 +128,13 @@ pub struct Wire {
     stream: Option<TcpStream>,
     link: Arc<Link>,
     /// Held until the gentle close is over.
-    _held: Option<(Place, OpenConnection, Stop)>,
+    held: Option<(Place, OpenConnection, Stop)>,
 }
 
 impl Wire {
     /// Wraps a socket; `held` is what makes the connection count.
     pub fn new(stream: TcpStream, link: Arc<Link>, held: (Place, OpenConnection, Stop)) -> Self {
-        Self { stream: Some(stream), link, _held: Some(held) }
+        Self { stream: Some(stream), link, held: Some(held) }
     }
 
     /// The socket.
@@ -191,7 +191,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        let (Some(stream), held) = (self.stream.take(), self._held.take()) else { return };
+        let (Some(stream), held) = (self.stream.take(), self.held.take()) else { return };
         if self.link.cut.load(Ordering::Relaxed) {
             // What the kernel still holds for a client that takes nothing is thrown away too.
             let _ = stream.set_zero_linger();
@@ -321,6 +321,23 @@ pub struct Entry {
     pub operation: Option<&'static str>,
     /// Who asked.
     pub principal: Option<String>,
+}
+
+impl Entry {
+    /// What a request's head tells. Of a long path the beginning is enough.
+    pub fn new(id: &str, client: std::net::IpAddr, head: &hyper::http::request::Parts) -> Self {
+        const LONGEST: usize = 512;
+        let path = head.uri.path();
+        Self {
+            id: id.to_owned(),
+            client,
+            method: head.method.clone(),
+            path: path[..path.floor_char_boundary(LONGEST)].to_owned(),
+            status: None,
+            operation: None,
+            principal: None,
+        }
+    }
 }
 
 impl Ticket {

@@ -1,4 +1,4 @@
-//! What the wire counts, in OpenMetrics (names by Prometheus's conventions: base units, `_total`).
+//! What the wire counts, in `OpenMetrics` (names by Prometheus's conventions: base units, `_total`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl Metrics {
         with(&mut self.0.registry.lock());
     }
 
-    /// Everything as OpenMetrics text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
+    /// Everything as `OpenMetrics` text (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.

@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Uri, Version};
 
 use crate::base::Config;
-use crate::ops::handshakes::Identity;
+use crate::pki::Pki;
 
 /// Context of one request, made by `http::service` before anything is parsed.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl FromStr for Network {
 
 /// How the world sees this registry: names, the reverse proxy in front, whom to believe. Parsed once at start.
 pub struct Front {
-    identity: Box<dyn Identity>,
+    pki: Pki,
     external: Option<(&'static str, String)>,
     proxies: Vec<Network>,
 }
@@ -142,7 +142,7 @@ struct Claim<'h> {
     client: IpAddr,
     scheme: &'static str,
     host: Option<&'h str>,
-    /// Whether a trusted proxy named the host.
+    /// Whether a trusted proxy passed the host on.
     vouched: bool,
 }
 
@@ -151,19 +151,19 @@ impl Front {
     ///
     /// # Errors
     /// A sentence that names the setting.
-    pub fn new(config: &Config, identity: Box<dyn Identity>) -> Result<Self, String> {
+    pub fn new(config: &Config, pki: Pki) -> Result<Self, String> {
         let external = config.external_url.as_deref().map(external).transpose()?;
         let proxies = config
             .trusted_proxies
             .iter()
             .map(|text| text.parse().map_err(|error| format!("trusted_proxies: {error}")))
             .collect::<Result<_, _>>()?;
-        Ok(Self { identity, external, proxies })
+        Ok(Self { pki, external, proxies })
     }
 
-    /// The names and the CA of our certificate.
-    pub fn identity(&self) -> &dyn Identity {
-        &*self.identity
+    /// Our certificate and its authority.
+    pub fn pki(&self) -> &Pki {
+        &self.pki
     }
 
     /// The URL of the reverse proxy in front, if there is one.
@@ -182,7 +182,7 @@ impl Front {
         let (scheme, authority) = match (&self.external, ours) {
             (Some((scheme, authority)), _) => (*scheme, authority.clone()),
             (None, Some(host)) => (claim.scheme, host.to_owned()),
-            (None, None) => (claim.scheme, authority(claim.scheme, &self.identity.fqdn(), ends.local.port())),
+            (None, None) => (claim.scheme, authority(claim.scheme, &self.pki.fqdn(), ends.local.port())),
         };
         let own_host = ours.map(str::to_owned);
         Ok(Context { id, peer: ends.peer, client: claim.client, scheme, authority, own_host })
@@ -200,6 +200,7 @@ impl Front {
         if !self.trusts(peer) {
             return claim;
         }
+        claim.vouched = true;
         // Each proxy appends the peer it saw: read from the right, and stop at the first that is not ours.
         let forwarded: Vec<&str> = list(headers, "x-forwarded-for").collect();
         for entry in forwarded.iter().rev() {
@@ -216,18 +217,17 @@ impl Front {
         };
         if let Some(host) = list(headers, "x-forwarded-host").last() {
             claim.host = Some(host);
-            claim.vouched = true;
         }
         claim
     }
 
-    /// Whether the client may be told to come back under this host: our certificate covers it, a trusted proxy named
-    /// it, or it came in clear, where no certificate could contradict it.
+    /// Whether the client may be told to come back under this host: our certificate covers it, a trusted proxy passed
+    /// it on, or it came in clear, where no certificate could contradict it.
     fn is_ours(&self, host: &str, claim: &Claim<'_>, ends: Ends) -> bool {
         Authority::parse(host).is_some_and(|authority| {
             claim.vouched
                 || (!ends.tls && claim.scheme == "http")
-                || self.identity.covers(authority.host)
+                || self.pki.covers(authority.host)
                 || self.external.as_ref().is_some_and(|(_, external)| external == host)
         })
     }
@@ -251,7 +251,7 @@ fn external(text: &str) -> Result<(&'static str, String), String> {
         Some("http") => "http",
         _ => return Err(wrong()),
     };
-    let authority = uri.authority().map(|authority| authority.as_str()).ok_or_else(wrong)?;
+    let authority = uri.authority().map(hyper::http::uri::Authority::as_str).ok_or_else(wrong)?;
     if Authority::parse(authority).is_none() || !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return Err(wrong());
     }
@@ -290,7 +290,7 @@ pub(super) fn used_authority(head: &Parts) -> Result<Option<&str>, &'static str>
         (None, _) => None,
     };
     let in_target = (head.method != Method::CONNECT).then(|| head.uri.authority()).flatten();
-    Ok(in_target.map(|authority| authority.as_str()).or(host))
+    Ok(in_target.map(hyper::http::uri::Authority::as_str).or(host))
 }
 
 #[cfg(test)]

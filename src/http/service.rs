@@ -129,15 +129,7 @@ impl<R: Routes> Shell<R> {
     ) -> Result<Response<Outgoing>, Infallible> {
         let (head, body) = request.into_parts();
         let (method, version, id) = (head.method.clone(), head.version, trace::request_id());
-        let entry = Entry {
-            id: id.clone(),
-            client: link.ends.peer.ip(),
-            method: method.clone(),
-            path: head.uri.path().to_owned(),
-            status: None,
-            operation: None,
-            principal: None,
-        };
+        let entry = Entry::new(&id, link.ends.peer.ip(), &head);
         let mut ticket = Ticket::open(&link, &self.metrics, entry);
         let body = RequestBody::new(body, std::time::Duration::from_secs(self.limits.progress_seconds));
         let body_read = body.watch_end();

@@ -24,7 +24,7 @@ impl Routes for Arc<App> {
         if is_distribution(path) {
             return v2::serve(self, context, request).await;
         }
-        if path == "/auth/token" {
+        if path == v2::auth::TOKEN_PATH {
             return named("token", v2::auth::token_service(&self.access, context, request).await);
         }
         if let Some(reply) = trust::page(&self.pki, &self.tls_base(context), request.method(), path) {
@@ -150,3 +150,6 @@ fn home(base: &str) -> Reply {
     reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     reply
 }
+
+#[cfg(test)]
+mod tests;

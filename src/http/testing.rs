@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Request, StatusCode};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,46 +20,23 @@ use super::service::{Routes, Shell};
 use super::{BodyError, Metrics};
 use crate::base::config::Limits;
 use crate::base::{Clock, Config, Timestamp};
-use crate::ops::handshakes::{Handshakes, Identity};
+use crate::ops::handshakes::Handshakes;
+use crate::pki::{NameSettings, Pki};
 
-/// An identity that covers `registry.lab` and 127.0.0.1 and whose certificate nobody looks at.
-pub(crate) struct Lab;
-
-impl Identity for Lab {
-    fn covers(&self, host: &str) -> bool {
-        ["registry.lab", "127.0.0.1"].contains(&host)
-    }
-    fn fqdn(&self) -> String {
-        "registry.lab".to_owned()
-    }
-    fn ca_pem(&self) -> Arc<str> {
-        "-----BEGIN CERTIFICATE-----\n".into()
-    }
-    fn ca_pem_sha256(&self) -> String {
-        "0123456789abcdef".to_owned()
-    }
-}
-
-#[derive(Debug)]
-struct NoCertificate;
-
-impl ResolvesServerCert for NoCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        None
-    }
+/// The certificates of a registry named `registry.lab`, on 127.0.0.1.
+pub(crate) fn lab() -> Pki {
+    let data = tempfile::tempdir().unwrap();
+    let extra = ["127.0.0.1".parse().unwrap()].into();
+    let names = NameSettings { fqdn: Some("registry.lab".to_owned()), extra };
+    Pki::open(data.path(), names, Clock::system()).unwrap()
 }
 
 pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn no_tls() -> Arc<rustls::ServerConfig> {
-    let builder = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-    Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(NoCertificate)))
-}
-
 /// Bytes of `/file`: more than all buffers between server and client hold.
-pub(crate) const FILE: u64 = 24 * 1024 * 1024 + 5;
+pub(crate) const FILE: u64 = 40 * 1024 * 1024 + 5;
 
 /// Byte of `/file` at an offset.
 pub(crate) fn byte(offset: u64) -> u8 {
@@ -134,6 +109,7 @@ impl Routes for Fake {
 /// A running server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) pki: Pki,
     pub(crate) shell: Arc<Shell<Fake>>,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<()>,
@@ -175,17 +151,13 @@ pub(crate) fn limits() -> Limits {
     Limits { idle_seconds: 30, progress_seconds: 30, shutdown_seconds: 5, handshake_seconds: 5, ..Limits::default() }
 }
 
-pub(crate) async fn start_with(
-    kind: Kind,
-    config: Config,
-    identity: impl Fn() -> Box<dyn Identity>,
-    tls: Arc<rustls::ServerConfig>,
-) -> Server {
-    let clock = Clock::manual(Timestamp(1_000_000));
-    let handshakes = Handshakes::new(identity(), clock.clone());
+/// A server of this kind with these settings.
+pub(crate) async fn start_with(kind: Kind, config: Config) -> Server {
+    let (pki, clock) = (lab(), Clock::manual(Timestamp(1_000_000)));
+    let handshakes = Handshakes::new(pki.clone(), clock.clone());
     let metrics = Metrics::new();
     metrics.register(|registry| handshakes.register(registry));
-    let front = Front::new(&config, identity()).unwrap();
+    let (front, tls) = (Front::new(&config, pki.clone()).unwrap(), pki.server_config());
     let shell = Shell::new(Fake::new(), front, tls, config.limits, metrics, handshakes, clock);
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -193,25 +165,15 @@ pub(crate) async fn start_with(
     let running = tokio::spawn(listen::serve(shell.clone(), vec![Listener { socket, kind }], async {
         let _ = stopped.await;
     }));
-    Server { address, shell, stop: Some(stop), running }
+    Server { address, pki, shell, stop: Some(stop), running }
 }
 
 /// A server in clear.
 pub(crate) async fn start(limits: Limits) -> Server {
-    start_with(Kind::Clear, Config { limits, ..Config::default() }, || Box::new(Lab), no_tls()).await
+    start_with(Kind::Clear, Config { limits, ..Config::default() }).await
 }
 
-/// A server in clear with these settings.
-pub(crate) async fn start_config(config: Config) -> Server {
-    start_with(Kind::Clear, config, || Box::new(Lab), no_tls()).await
-}
-
-/// A server on a TLS port that has no certificate: good for what happens before TLS.
-pub(crate) async fn start_bare_tls(limits: Limits) -> Server {
-    start_with(Kind::Tls, Config { limits, ..Config::default() }, || Box::new(Lab), no_tls()).await
-}
-
-/// A server on the trust port.
-pub(crate) async fn start_trust() -> Server {
-    start_with(Kind::Trust, Config { limits: limits(), ..Config::default() }, || Box::new(Lab), no_tls()).await
+/// A server over TLS.
+pub(crate) async fn start_tls(limits: Limits) -> Server {
+    start_with(Kind::Tls, Config { limits, ..Config::default() }).await
 }

@@ -42,24 +42,29 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
             return link.cut();
         }
     }
-    let mut asked = None;
     let handshake = async {
-        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await?;
-        asked = start.client_hello().server_name().map(str::to_owned);
-        start.into_stream(shell.tls.clone()).await
+        let start = match LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await {
+            Ok(start) => start,
+            Err(error) => return (None, Err(error)),
+        };
+        let asked = start.client_hello().server_name().map(str::to_owned);
+        (asked, start.into_stream(shell.tls.clone()).await)
     };
+    // Pinned here, so that a socket that ran out of time is still ours to cut below.
+    let mut handshake = std::pin::pin!(handshake);
     let done = tokio::select! {
-        done = tokio::time::timeout_at(deadline, handshake) => done,
+        done = tokio::time::timeout_at(deadline, handshake.as_mut()) => done,
         () = stop.draining() => return,
     };
-    let stream = match done {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
+    let (asked, stream) = match done {
+        Ok((asked, Ok(stream))) => (asked, stream),
+        Ok((asked, Err(error))) => {
             let alert = alert_in(&error);
             shell.metrics.handshake(if alert.is_some() { "refused" } else { "failed" });
-            match alert {
-                Some(alert) => report(&shell, &link, asked, alert),
-                None => tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed"),
+            if let Some(alert) = alert {
+                report(&shell, &link, asked, alert);
+            } else {
+                tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed");
             }
             return;
         }

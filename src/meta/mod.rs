@@ -19,9 +19,9 @@ pub mod lease;
 pub mod manifest;
 pub mod referrer;
 pub mod repo;
-pub mod tag;
 #[cfg(test)]
 mod suite;
+pub mod tag;
 
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

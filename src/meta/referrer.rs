@@ -29,8 +29,7 @@ fn key(repo: RepoId, subject: &Digest, referrer: &Digest) -> Key {
 
 /// Attaches a referrer to a subject (which need not exist).
 pub fn put(tx: &mut WriteTx, repo: RepoId, subject: &Digest, descriptor: &Descriptor) {
-    let mut row =
-        ReferrerRow { artifact_type: descriptor.artifact_type.clone(), descriptor: Some(descriptor.clone()) };
+    let mut row = ReferrerRow { artifact_type: descriptor.artifact_type.clone(), descriptor: Some(descriptor.clone()) };
     let mut value = encode(&row);
     if value.len() > INLINE_DESCRIPTOR {
         row.descriptor = None;

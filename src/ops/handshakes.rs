@@ -21,45 +21,16 @@ use crate::base::{Clock, Timestamp};
 use crate::meta::refusal::{self, Refusal};
 use crate::meta::{Engine, MetaError, WriteError};
 use crate::pki::Pki;
+use crate::pki::trust::{self, RegistryHost, ScriptInputs};
 
 /// How many refusals (client, name, alert) are kept, in memory and in the table; the newest stay.
 pub const KEPT: usize = 256;
 
 /// One line per client and name in this time.
-const QUIET: Duration = Duration::from_secs(600);
+const QUIET: Duration = Duration::from_mins(10);
 
 /// The table is written at most this often.
 const FLUSH: Duration = Duration::from_secs(5);
-
-/// The names and the CA of our certificate, as far as the wire and this module need them.
-pub trait Identity: Send + Sync {
-    /// Whether the certificate in use covers this host (a name or an address, without port).
-    fn covers(&self, host: &str) -> bool;
-    /// The registry's full name.
-    fn fqdn(&self) -> String;
-    /// The CA certificate in PEM.
-    fn ca_pem(&self) -> Arc<str>;
-    /// SHA-256 of that text, lower-case hex.
-    fn ca_pem_sha256(&self) -> String;
-}
-
-impl Identity for Pki {
-    fn covers(&self, host: &str) -> bool {
-        Self::covers(self, host)
-    }
-
-    fn fqdn(&self) -> String {
-        Self::fqdn(self)
-    }
-
-    fn ca_pem(&self) -> Arc<str> {
-        Self::ca_pem(self)
-    }
-
-    fn ca_pem_sha256(&self) -> String {
-        Self::ca_pem_sha256(self)
-    }
-}
 
 /// What a client said when it refused (RFC 8446, 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +125,7 @@ pub struct Handshakes(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
-    identity: Box<dyn Identity>,
+    pki: Pki,
     rejections: Family<Label, Counter>,
     book: Mutex<Book>,
 }
@@ -173,6 +144,8 @@ struct Row {
     refusal: Refusal,
     /// Whether the table does not have it so yet.
     dirty: bool,
+    /// Whether the table has it in some state.
+    stored: bool,
 }
 
 impl fmt::Debug for Handshakes {
@@ -183,8 +156,8 @@ impl fmt::Debug for Handshakes {
 
 impl Handshakes {
     /// An empty observatory.
-    pub fn new(identity: Box<dyn Identity>, clock: Clock) -> Self {
-        Self(Arc::new(Inner { clock, identity, rejections: Family::default(), book: Mutex::default() }))
+    pub fn new(pki: Pki, clock: Clock) -> Self {
+        Self(Arc::new(Inner { clock, pki, rejections: Family::default(), book: Mutex::default() }))
     }
 
     /// Takes up what an earlier run remembered.
@@ -197,7 +170,7 @@ impl Handshakes {
         for refusal in stored {
             if let Some(word) = known_word(&refusal.alert) {
                 let key = (refusal.peer, refusal.asked.clone(), word);
-                book.rows.entry(key).or_insert(Row { refusal, dirty: false });
+                book.rows.entry(key).or_insert(Row { refusal, dirty: false, stored: true });
             }
         }
         Ok(())
@@ -223,12 +196,12 @@ impl Handshakes {
                 asked = refused.asked.as_deref(),
                 alert = refused.alert.as_str(),
                 "{}",
-                advice(&*self.0.identity, refused)
+                advice(&self.0.pki, refused)
             );
         }
     }
 
-    /// A client finished the handshake and left without a request. GnuTLS refuses like that, and so does everybody
+    /// A client finished the handshake and left without a request. `GnuTLS` refuses like that, and so does everybody
     /// who only looks whether the port is open: it is counted and no more.
     pub fn silent(&self, peer: IpAddr, asked: Option<&str>) {
         self.count("silent");
@@ -290,11 +263,15 @@ impl Book {
     fn note(&mut self, refused: &Refused, now: Timestamp) -> bool {
         let key = (refused.peer, refused.asked.clone(), refused.alert.as_str());
         if !self.rows.contains_key(&key) && self.rows.len() >= KEPT {
-            self.forget_oldest();
+            self.forget_one();
         }
         let row = self.rows.entry(key).or_insert_with(|| {
             let (asked, alert) = (refused.asked.clone(), refused.alert.as_str().to_owned());
-            Row { refusal: Refusal { peer: refused.peer, asked, alert, first: now, last: now, count: 0 }, dirty: true }
+            Row {
+                refusal: Refusal { peer: refused.peer, asked, alert, first: now, last: now, count: 0 },
+                dirty: true,
+                stored: false,
+            }
         });
         row.refusal.last = now;
         row.refusal.count += 1;
@@ -314,21 +291,25 @@ impl Book {
         true
     }
 
-    fn forget_oldest(&mut self) {
-        let oldest = self.rows.iter().min_by_key(|(_, row)| row.refusal.last).map(|(key, _)| key.clone());
-        if let Some(row) = oldest.and_then(|key| self.rows.remove(&key)) {
-            // A row that was never written need not be deleted, but then nobody knows; the list is bounded because
-            // beyond it the table is trimmed when it is read (`refusal::list`).
-            if self.gone.len() < KEPT {
-                self.gone.push(row.refusal);
-            }
+    /// Makes room: the oldest row of the client that has the most goes, so that a noisy one drives only itself out.
+    fn forget_one(&mut self) {
+        let mut rows_of: HashMap<IpAddr, usize> = HashMap::new();
+        for (peer, ..) in self.rows.keys() {
+            *rows_of.entry(*peer).or_default() += 1;
+        }
+        let Some(noisiest) = rows_of.into_iter().max_by_key(|(_, rows)| *rows).map(|(peer, _)| peer) else { return };
+        let of_it = self.rows.iter().filter(|((peer, ..), _)| *peer == noisiest);
+        let oldest = of_it.min_by_key(|(_, row)| row.refusal.last).map(|(key, _)| key.clone());
+        // Only what the table has need be deleted there, so that `gone` never holds more than the table does.
+        if let Some(row) = oldest.and_then(|key| self.rows.remove(&key)).filter(|row| row.stored) {
+            self.gone.push(row.refusal);
         }
     }
 
     fn take(&mut self) -> (Vec<Refusal>, Vec<Refusal>) {
         let mut dirty = Vec::new();
         for row in self.rows.values_mut().filter(|row| row.dirty) {
-            row.dirty = false;
+            (row.dirty, row.stored) = (false, true);
             dirty.push(row.refusal.clone());
         }
         (dirty, std::mem::take(&mut self.gone))
@@ -342,7 +323,6 @@ impl Book {
             }
         }
         gone.append(&mut self.gone);
-        gone.truncate(KEPT);
         self.gone = gone;
     }
 }
@@ -365,35 +345,35 @@ fn known_word(text: &str) -> Option<&'static str> {
 }
 
 /// One line: who, what for, what it means, what to type there (and here, when the name is not covered).
-pub fn advice(identity: &dyn Identity, refused: &Refused) -> String {
+pub fn advice(pki: &Pki, refused: &Refused) -> String {
     let Refused { peer, dialled, asked, alert } = refused;
     let address = dialled.ip().to_string();
-    let host = asked.as_deref().unwrap_or(&address);
-    let at = match host.contains(':') {
-        true => format!("[{host}]:{}", dialled.port()),
-        false => format!("{host}:{}", dialled.port()),
-    };
     let mut line = format!("{peer} refused our certificate ({alert}): it {}. ", alert.meaning());
-    // Writing to a String cannot fail.
+    // Writing to a String cannot fail, here and below.
     let _ = match asked {
         Some(name) => write!(line, "It asked for {name}. "),
         None => {
             write!(line, "It asked for no name: it dialled an address, {address} or one that is translated to it. ")
         }
     };
-    if !identity.covers(host) {
+    // What stands in a command is parsed first: the name comes from whoever dials us.
+    let asked = asked.as_deref().and_then(|name| RegistryHost::new(name, dialled.port()).ok());
+    let Some(host) = asked.or_else(|| RegistryHost::new(&address, dialled.port()).ok()) else { return line };
+    if !pki.covers(&host.host()) {
+        let host = host.host();
         let _ = write!(
             line,
-            "Our certificate does not cover {host}; if clients shall use that, run here: msr-lite cert add {host}. "
+            "Our certificate does not cover {host}: if clients shall use it, run here first: msr-lite cert add {host}. "
         );
     }
     if *alert != Alert::CertificateExpired {
+        let (ca_pem, sha256) = (pki.ca_pem(), pki.ca_pem_sha256());
+        let command = trust::one_liner(&ScriptInputs { ca_pem: &ca_pem, sha256: &sha256, authority: &host });
         let _ = write!(
             line,
-            "For docker, run there: curl -fsS http://{at}/ca.crt -o ca.crt && echo '{sum}  ca.crt' | sha256sum -c && \
-             sudo install -D -m 0644 ca.crt /etc/docker/certs.d/{at}/ca.crt; for podman, skopeo and the system too: \
-             curl -fsS http://{at}/trust.sh -o trust.sh, read it, sudo sh trust.sh. ",
-            sum = identity.ca_pem_sha256(),
+            "Run there: {command} (it puts our CA into /etc/docker/certs.d/{at}/ca.crt and where podman and the system \
+             look; other clients: http://{at}/trust)",
+            at = host.with_port(),
         );
     }
     line.truncate(line.trim_end().len());

@@ -137,7 +137,9 @@ fn references_are_here(facts: &Facts, proposal: &Proposal, settings: &Settings) 
     if let Some(first) = lost.first() {
         return Verdict::Deny {
             code: Code::ManifestBlobUnknown,
-            message: format!("the manifest refers to {first}, which this repository does not have any more; push it again"),
+            message: format!(
+                "the manifest refers to {first}, which this repository does not have any more; push it again"
+            ),
             digests: lost,
         };
     }

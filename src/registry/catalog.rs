@@ -14,11 +14,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn catalog(
-        &self,
-        page: &Page,
-        readable: impl Fn(&RepoName) -> bool,
-    ) -> Result<Listed<String>, RegistryError> {
+    pub fn catalog(&self, page: &Page, readable: impl Fn(&RepoName) -> bool) -> Result<Listed<String>, RegistryError> {
         let limit = page.limit();
         let entries = self.meta().read(|tx| {
             let mut entries = Vec::new();

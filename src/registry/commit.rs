@@ -80,20 +80,17 @@ impl Stamp {
         let clock = registry.clock();
         let lease = u64::try_from(registry.settings().lease.as_millis()).unwrap_or(u64::MAX);
         let now = clock.now();
-        Self {
-            now,
-            lease_until: clock.steady().saturating_add(lease),
-            new_repo: RepoId::random(),
-            event: EventId::at(now),
-        }
+        let mut event = EventId::random();
+        event.0[..8].copy_from_slice(&registry.next_tick(now).to_be_bytes());
+        Self { now, lease_until: clock.steady().saturating_add(lease), new_repo: RepoId::random(), event }
     }
 
     /// The id of the n-th thing that this commit writes down; in order, and unlike those of other commits.
     pub(super) fn id(&self, n: usize) -> EventId {
         let mut id = self.event;
         let n = u16::try_from(n).unwrap_or(u16::MAX);
-        // The time stays; two bytes behind it count, eight random bytes tell commits apart.
-        id.0[6..8].copy_from_slice(&n.to_be_bytes());
+        // Behind the eight bytes of the tick two count within the commit; six random ones tell nodes apart.
+        id.0[8..10].copy_from_slice(&n.to_be_bytes());
         id
     }
 }
@@ -130,12 +127,7 @@ impl Registry {
     }
 }
 
-fn run(
-    registry: &Registry,
-    proposal: &Proposal,
-    stamp: &Stamp,
-    tx: &mut WriteTx,
-) -> Result<Committed, RegistryError> {
+fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx) -> Result<Committed, RegistryError> {
     // Admission.
     let facts = Facts::gather(tx, proposal, stamp.now)?;
     for (policy, check) in admission::CHECKS {
@@ -150,15 +142,8 @@ fn run(
         return Err(RegistryError::NameUnknown(proposal.repo.clone()));
     }
     let repo = facts.repo.unwrap_or(stamp.new_repo);
-    let mut step = Step {
-        tx,
-        repo,
-        name: &proposal.repo,
-        actor: &proposal.actor,
-        stamp,
-        happenings: Vec::new(),
-        written: 0,
-    };
+    let mut step =
+        Step { tx, repo, name: &proposal.repo, actor: &proposal.actor, stamp, happenings: Vec::new(), written: 0 };
     if created {
         repo::create(step.tx, repo, &repo::RepoRow { name: proposal.repo.clone(), created: stamp.now });
         step.happenings.push(Happening::RepositoryCreated { repo, name: proposal.repo.clone() });

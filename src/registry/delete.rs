@@ -53,8 +53,7 @@ pub(super) fn tag(step: &mut Step<'_>, name: &Tag) -> Result<(), RegistryError> 
 }
 
 pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
-    let unknown =
-        || RegistryError::ManifestUnknown { repo: step.name.clone(), reference: Reference::Digest(*digest) };
+    let unknown = || RegistryError::ManifestUnknown { repo: step.name.clone(), reference: Reference::Digest(*digest) };
     let row = manifest::get(step.tx, step.repo, digest)?.ok_or_else(unknown)?;
     let tags = tag::of_manifest(step.tx, step.repo, digest, TAGS_AT_ONCE + 1)?;
     if tags.len() > TAGS_AT_ONCE {

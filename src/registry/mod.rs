@@ -16,11 +16,12 @@ pub mod tags;
 pub mod uploads;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::base::Clock;
+use crate::base::{Clock, Timestamp};
 use crate::blobs::Blobs;
 use crate::meta::{Engine, Read, repo};
 use crate::model::Principal;
@@ -65,6 +66,8 @@ struct Inner {
     blobs: Blobs,
     clock: Clock,
     settings: Settings,
+    /// The last tick that [`Registry::next_tick`] gave.
+    tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
     jobs: Arc<Notify>,
 }
@@ -72,7 +75,8 @@ struct Inner {
 impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
-        Self(Arc::new(Inner { meta, blobs, clock, settings, jobs: Arc::new(Notify::new()) }))
+        let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
+        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs }))
     }
 
     /// The metadata store.
@@ -93,6 +97,14 @@ impl Registry {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// The time in 2⁻¹⁶ ms, later than every tick before it: what happened first sorts first, also within a
+    /// millisecond and when the wall clock is set back.
+    fn next_tick(&self, now: Timestamp) -> u64 {
+        let later = |last: u64| (now.0 << 16).max(last + 1);
+        let before = self.0.tick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
+        later(before.unwrap_or_else(|last| last))
     }
 
     /// Rung when there is new work in the job queue.

@@ -28,14 +28,8 @@ pub(super) fn write(tx: &mut WriteTx, registry: &Registry, repo: RepoId, events:
         event::put(tx, Some(repo), happened);
         for task in follow_ups(&happened.what) {
             let id = JobId(stamp.id(events.len() + jobs).0);
-            let work = Job {
-                id,
-                task: task.clone(),
-                state: JobState::Waiting,
-                due: stamp.now,
-                attempts: 0,
-                last_error: None,
-            };
+            let work =
+                Job { id, task: task.clone(), state: JobState::Waiting, due: stamp.now, attempts: 0, last_error: None };
             job::put(tx, None, &work);
             jobs += 1;
         }

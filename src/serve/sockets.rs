@@ -77,7 +77,8 @@ fn bind_usual_port(all: &mut AllBound) -> Result<(), ServeError> {
         match bind_one(dual, Kind::Tls, &[]).or_else(|_| bind_one(v4, Kind::Tls, &[])) {
             Ok(bound) => {
                 if let Some(reason) = reasons.pop() {
-                    all.notices.push(format!("port 443 cannot be used ({reason}), so it is {port}; --listen chooses another"));
+                    all.notices
+                        .push(format!("port 443 cannot be used ({reason}), so it is {port}; --listen chooses another"));
                 }
                 all.sockets.push(bound);
                 return Ok(());

@@ -161,12 +161,8 @@ fn wall() -> Timestamp {
 }
 
 async fn start(data: &Path, config: &Config, clock: &Clock, engine: Mode) -> Server {
-    let options = ServeOptions {
-        config: config.clone(),
-        data_dir: data.to_owned(),
-        admin_password_file: None,
-        instance: None,
-    };
+    let options =
+        ServeOptions { config: config.clone(), data_dir: data.to_owned(), admin_password_file: None, instance: None };
     Server::start(options, Seams { clock: clock.clone(), engine }).await.unwrap()
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{Authority, Context, Ends, Front, Network, authority};
 use crate::base::Config;
-use crate::http::testing::Lab;
+use crate::http::testing::lab;
 
 fn front(external: Option<&str>, proxies: &[&str]) -> Front {
     let config = Config {
@@ -14,7 +14,7 @@ fn front(external: Option<&str>, proxies: &[&str]) -> Front {
         trusted_proxies: proxies.iter().map(|text| (*text).to_owned()).collect(),
         ..Config::default()
     };
-    Front::new(&config, Box::new(Lab)).unwrap()
+    Front::new(&config, lab()).unwrap()
 }
 
 fn head(headers: &[(&str, &str)]) -> Parts {
@@ -61,6 +61,18 @@ fn an_external_url_goes_before_everything() {
 }
 
 #[test]
+fn a_trusted_proxy_passes_the_name_on_in_either_header() {
+    let front = front(None, &["192.0.2.1"]);
+    let proto = ("x-forwarded-proto", "https");
+    let kept = context(&front, ends("192.0.2.1", false), &[("host", "hub.lab"), proto]);
+    assert_eq!(kept.base_url(), "https://hub.lab");
+    let forwarded = [("host", "backend:5000"), ("x-forwarded-host", "hub.lab"), proto];
+    assert_eq!(context(&front, ends("192.0.2.1", false), &forwarded).base_url(), "https://hub.lab");
+    // Over TLS from anybody else the same headers mean nothing.
+    assert_eq!(context(&front, ends("192.0.2.2", true), &forwarded).base_url(), "https://registry.lab:8443");
+}
+
+#[test]
 fn the_client_is_the_rightmost_address_that_is_no_proxy_of_ours() {
     let front = front(None, &["192.0.2.1", "2001:db8::/32"]);
     let client = |peer: &str, forwarded: &str| {
@@ -90,7 +102,7 @@ fn networks_are_read_and_contain() {
 fn a_wrong_setting_is_named() {
     for url in ["registry.lab", "ftp://registry.lab", "https://registry.lab/path", "https://u@registry.lab"] {
         let config = Config { external_url: Some(url.to_owned()), ..Config::default() };
-        assert!(Front::new(&config, Box::new(Lab)).unwrap_err().starts_with("external_url: "), "{url}");
+        assert!(Front::new(&config, lab()).unwrap_err().starts_with("external_url: "), "{url}");
     }
 }
 

@@ -2,7 +2,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::base::Config;
 use crate::base::config::Limits;
-use crate::http::testing::{limits, read_to_end, start, start_config};
+use crate::http::listen::Kind;
+use crate::http::testing::{limits, read_to_end, start, start_with};
 
 #[tokio::test]
 async fn every_answer_bears_an_id_and_keeps_browsers_in_check() {
@@ -47,7 +48,7 @@ async fn heads_that_are_too_large_get_a_reason() {
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!(answer.contains("limits.header_bytes"), "{answer}");
 
-    let many: String = (0..250).map(|i| format!("X-{i}: 1\r\n")).collect();
+    let many = "X-One: 1\r\n".repeat(250);
     let answer = server.get("/ping", &many).await;
     assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("header lines"), "{answer}");
 
@@ -75,13 +76,15 @@ async fn requests_must_say_for_whom_they_are() {
 
 #[tokio::test]
 async fn forwarded_headers_count_only_from_trusted_proxies() {
-    let headers = "X-Forwarded-For: 198.51.100.9, 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: hub.lab\r\n";
+    let headers =
+        "X-Forwarded-For: 198.51.100.9, 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: hub.lab\r\n";
     let server = start(limits()).await;
     let answer = server.get("/context", headers).await;
     assert!(answer.contains(r#""client":"127.0.0.1""#) && answer.contains(r#""scheme":"http""#), "{answer}");
 
     let proxies = vec!["127.0.0.0/8".to_owned()];
-    let server = start_config(Config { limits: limits(), trusted_proxies: proxies, ..Config::default() }).await;
+    let server =
+        start_with(Kind::Clear, Config { limits: limits(), trusted_proxies: proxies, ..Config::default() }).await;
     let answer = server.get("/context", headers).await;
     assert!(answer.contains(r#""client":"192.0.2.7""#) && answer.contains(r#""scheme":"https""#), "{answer}");
     assert!(answer.contains(r#""authority":"hub.lab""#), "{answer}");

@@ -13,7 +13,12 @@ use crate::registry::RegistryError;
 use crate::registry::pull::{BlobBytes, PulledBlob};
 
 /// Gives out a blob, or the part of it that `Range` asks for.
-pub(super) fn get(call: &Call<'_>, headers: &HeaderMap, repo: &RepoName, digest: &Digest) -> Result<Reply, RegistryError> {
+pub(super) fn get(
+    call: &Call<'_>,
+    headers: &HeaderMap,
+    repo: &RepoName,
+    digest: &Digest,
+) -> Result<Reply, RegistryError> {
     let blob = call.app.registry.pull_blob(repo, digest)?;
     if is_known_to_client(headers, digest) {
         return Ok(not_modified(digest));
@@ -47,9 +52,7 @@ fn body(call: &Call<'_>, blob: &PulledBlob, offset: u64, length: u64) -> Result<
             let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(bytes.len());
             Body::Full(bytes.slice(from..to))
         }
-        Some(BlobBytes::File(file)) => {
-            Body::File { file: call.app.registry.blobs().open_file(*file)?, offset, length }
-        }
+        Some(BlobBytes::File(file)) => Body::File { file: call.app.registry.blobs().open_file(*file)?, offset, length },
     })
 }
 

@@ -50,9 +50,7 @@ pub fn route(error: &RouteError) -> Reply {
             answer
         }
         RouteError::Name(_) => reply(StatusCode::BAD_REQUEST, Code::NameInvalid, &message),
-        RouteError::Digest(_) | RouteError::NoDigest => {
-            reply(StatusCode::BAD_REQUEST, Code::DigestInvalid, &message)
-        }
+        RouteError::Digest(_) | RouteError::NoDigest => reply(StatusCode::BAD_REQUEST, Code::DigestInvalid, &message),
         RouteError::Tag(_) => reply(StatusCode::BAD_REQUEST, Code::TagInvalid, &message),
         RouteError::PageSize => reply(StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid, &message),
         RouteError::UploadId => reply(StatusCode::NOT_FOUND, Code::BlobUploadUnknown, &message),
@@ -120,7 +118,9 @@ fn refused(code: Code, message: &str, policy: &str, digests: &[Digest]) -> Reply
 fn blob(ctx: &Context, error: &BlobError) -> Reply {
     let message = error.to_string();
     match error {
-        BlobError::UnknownSession => reply(StatusCode::NOT_FOUND, Code::BlobUploadUnknown, &RouteError::UploadId.to_string()),
+        BlobError::UnknownSession => {
+            reply(StatusCode::NOT_FOUND, Code::BlobUploadUnknown, &RouteError::UploadId.to_string())
+        }
         BlobError::Busy => reply(StatusCode::CONFLICT, Code::BlobUploadInvalid, &message),
         BlobError::WrongOffset { .. } => reply(StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, &message),
         BlobError::WrongLength { .. } => reply(StatusCode::BAD_REQUEST, Code::SizeInvalid, &message),

@@ -5,8 +5,8 @@ use hyper::{Response, StatusCode};
 
 use super::blobs::{header, is_known_to_client, not_modified};
 use super::{Call, Outcome, digest_header, error};
-use crate::http::reply::{Body, Reply, empty};
 use crate::http::RequestBody;
+use crate::http::reply::{Body, Reply, empty};
 use crate::oci::{Reference, RepoName, Tag};
 use crate::registry::RegistryError;
 

@@ -117,9 +117,7 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
     reply.extensions_mut().insert(Asker(call.caller.principal.name().to_owned()));
     if call.operation == &Operation::Ping || reply.status() == StatusCode::UNAUTHORIZED {
         // Docker's clients look for this on the first answer.
-        reply
-            .headers_mut()
-            .insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
+        reply.headers_mut().insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
     }
     reply
 }

@@ -25,7 +25,9 @@ pub(super) fn list(
     if artifact_type.is_some() {
         reply.headers_mut().insert("oci-filters-applied", HeaderValue::from_static("artifactType"));
     }
-    if listed.more && let Some(last) = listed.entries.last() {
+    if listed.more
+        && let Some(last) = listed.entries.last()
+    {
         let (n, last) = (page.n.map(|n| n.to_string()), last.digest.to_string());
         let mut parameters = vec![("last", last.as_str())];
         parameters.extend(n.as_deref().map(|n| ("n", n)));

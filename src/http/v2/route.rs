@@ -118,16 +118,9 @@ fn only_reads(method: &Method, operation: impl FnOnce(bool) -> Operation) -> Res
     }
 }
 
-fn manifest(
-    method: &Method,
-    repo: RepoName,
-    reference: Reference,
-    query: &Query<'_>,
-) -> Result<Operation, RouteError> {
+fn manifest(method: &Method, repo: RepoName, reference: Reference, query: &Query<'_>) -> Result<Operation, RouteError> {
     match *method {
-        Method::GET | Method::HEAD => {
-            Ok(Operation::GetManifest { repo, reference, body: method == Method::GET })
-        }
+        Method::GET | Method::HEAD => Ok(Operation::GetManifest { repo, reference, body: method == Method::GET }),
         Method::PUT => {
             // end-7b: tags as parameters go with a digest in the path.
             let tags = match reference {
@@ -284,7 +277,9 @@ mod tests {
             let Ok(Operation::MountBlob { from, .. }) = operation else { panic!("{operation:?}") };
             assert_eq!(from, Some(name("lib/web")));
         }
-        let Ok(Operation::MountBlob { from, .. }) = post(&format!("/v2/a/blobs/uploads/?mount={SHA}")) else { panic!() };
+        let Ok(Operation::MountBlob { from, .. }) = post(&format!("/v2/a/blobs/uploads/?mount={SHA}")) else {
+            panic!()
+        };
         assert_eq!(from, None);
         let elsewhere = post(&format!("/v2/a/blobs/uploads/?mount={SHA}&from=other.lab:5000/lib/web"));
         assert!(matches!(elsewhere, Ok(Operation::StartUpload { .. })));
@@ -298,10 +293,7 @@ mod tests {
             Ok(Operation::StartUpload { algorithm: Some(Algorithm::Sha512), .. })
         ));
         assert!(matches!(post(&format!("/v2/a/blobs/uploads/?digest={SHA}")), Ok(Operation::PushBlob { .. })));
-        assert_eq!(
-            post("/v2/a/blobs/uploads/?digest-algorithm=md5"),
-            Err(RouteError::Digest(DigestError::Algorithm))
-        );
+        assert_eq!(post("/v2/a/blobs/uploads/?digest-algorithm=md5"), Err(RouteError::Digest(DigestError::Algorithm)));
         assert_eq!(get("/v2/a/blobs/uploads/"), Err(RouteError::Method("POST")));
         assert_eq!(get("/v2/a/blobs/uploads/nonsense"), Err(RouteError::UploadId));
     }

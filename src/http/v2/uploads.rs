@@ -7,16 +7,20 @@ use super::blobs::header;
 use super::{Call, Outcome, digest_header, error};
 use crate::base::UploadId;
 use crate::blobs::{Append, BlobError};
-use crate::http::reply::{Reply, empty};
 use crate::http::RequestBody;
-use crate::model::permission::{Action, Verdict};
+use crate::http::reply::{Reply, empty};
 use crate::model::operation::Requirement;
+use crate::model::permission::{Action, Verdict};
 use crate::oci::range::ChunkRange;
 use crate::oci::{Algorithm, Code, Digest, RepoName};
 use crate::registry::RegistryError;
 
 /// Begins an upload: 202 and where to send the bytes.
-pub(super) async fn start(call: &Call<'_>, repo: &RepoName, algorithm: Option<Algorithm>) -> Result<Reply, RegistryError> {
+pub(super) async fn start(
+    call: &Call<'_>,
+    repo: &RepoName,
+    algorithm: Option<Algorithm>,
+) -> Result<Reply, RegistryError> {
     let id = call.app.registry.start_upload(&call.actor(), repo, algorithm).await?;
     Ok(progress(StatusCode::ACCEPTED, repo, id, 0))
 }

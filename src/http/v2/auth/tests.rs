@@ -54,7 +54,10 @@ fn get(query: &str, authorization: Option<&str>) -> Request<RequestBody> {
 
 fn post(fields: &[(&str, &str)]) -> Request<RequestBody> {
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    Request::post(TOKEN_PATH).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(RequestBody::from_bytes(form)).unwrap()
+    Request::post(TOKEN_PATH)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(RequestBody::from_bytes(form))
+        .unwrap()
 }
 
 async fn ask(access: &Access, request: Request<RequestBody>) -> (StatusCode, HeaderMap, Value) {
