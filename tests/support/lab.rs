@@ -114,6 +114,15 @@ impl Lab {
         fs::copy(ca, place.join("ca.crt")).expect("a CA certificate to copy");
     }
 
+    /// Bytes that have come over the wire to the server since the laboratory was made.
+    #[track_caller]
+    pub(crate) fn received(&self) -> u64 {
+        let server = format!("{}-s", self.name);
+        let link = Run::of(&words(&["ip", "-n", &server, "-json", "-statistics", "link", "show", "wire"])).ok();
+        let link: serde_json::Value = serde_json::from_str(&link.stdout).expect("ip writes JSON");
+        link[0]["stats64"]["rx"]["bytes"].as_u64().expect("a wire counts its bytes")
+    }
+
     fn beside_the_server(&self) -> Vec<String> {
         words(&["nsenter", &format!("--net=/run/netns/{}-s", self.name), "--"])
     }
