@@ -96,11 +96,11 @@ pub(crate) fn prints_our_sentence(client: &dyn Client, place: &Place, content: &
     client.push(place, &format!("lab/{}:refused", client.name()), content).fails().says(sentence);
 }
 
-/// A sign-in with a wrong password fails with our sentence, and the right one works after it.
+/// A sign-in with a wrong password fails with this sentence, and the right one works after it.
 #[track_caller]
-pub(crate) fn wrong_password_is_explained(client: &dyn Client, place: &Place) {
+pub(crate) fn wrong_password_is_explained(client: &dyn Client, place: &Place, sentence: &str) {
     client.trust(place);
-    client.login(place, ADMIN, "not the password of anybody").fails().says(sentences::WRONG_PASSWORD);
+    client.login(place, ADMIN, "not the password of anybody").fails().says(sentence);
     client.login(place, ADMIN, &place.password).ok();
 }
 

@@ -106,7 +106,7 @@ fn docker_signs_in_with_a_refresh_token_and_out() {
     let server = lab.server(|options| options);
     let docker = Docker::start(&lab);
     let place = Place::of(&server, NAME);
-    client::wrong_password_is_explained(&docker, &place);
+    client::wrong_password_is_explained(&docker, &place, sentences::WRONG_PASSWORD);
 
     // The engine asks the token service for a refresh token and keeps that instead of the password.
     let kept = fs::read_to_string(lab.client_path("/home/.docker/config.json")).expect("docker keeps its sign-in");
@@ -176,7 +176,7 @@ fn docker_works_behind_nginx() {
     let docker = Docker::start(&lab);
     let place = proxy.place(&server);
     builds_from(&docker, &server, &place);
-    client::wrong_password_is_explained(&docker, &place);
+    client::wrong_password_is_explained(&docker, &place, sentences::WRONG_PASSWORD);
     client::prints_our_sentence(&docker, &place, &client::too_large(), sentences::BLOB_TOO_LARGE);
     // The engine saw no other name than the proxy's: without trust in ours, a direct push is refused.
     let direct = Place { authority: lab::authority(NAME), ..place };

@@ -70,7 +70,7 @@ fn podman_prints_why_a_push_was_refused() {
     let server = lab.server(|options| options.config(client::SMALL_BLOBS));
     let place = Place::of(&server, NAME);
     client::prints_our_sentence(&Podman(&lab), &place, &client::too_large(), sentences::BLOB_TOO_LARGE);
-    client::wrong_password_is_explained(&Podman(&lab), &place);
+    client::wrong_password_is_explained(&Podman(&lab), &place, sentences::INVALID_PASSWORD);
 }
 
 #[test]

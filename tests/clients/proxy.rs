@@ -38,8 +38,9 @@ pub(crate) fn in_front_of_a_server(lab: &Lab, config: &str) -> (Server, Proxy) {
 fn start(lab: &Lab, server: &Server) -> Proxy {
     let dir = lab.scratch("nginx");
     let ca = certificate(&word(&dir));
+    // One process: a worker would outlive a master that is killed.
     let configuration = format!(
-        "daemon off; master_process on; worker_processes 1; user root;
+        "daemon off; master_process off; user root;
          error_log stderr; pid '{dir}/pid';
          events {{}}
          http {{

@@ -82,7 +82,7 @@ fn skopeo_prints_why_a_push_was_refused() {
     let server = lab.server(|options| options.config(client::SMALL_BLOBS));
     let place = Place::of(&server, NAME);
     client::prints_our_sentence(&Skopeo(&lab), &place, &client::too_large(), sentences::BLOB_TOO_LARGE);
-    client::wrong_password_is_explained(&Skopeo(&lab), &place);
+    client::wrong_password_is_explained(&Skopeo(&lab), &place, sentences::INVALID_PASSWORD);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! `/trust.sh`: one line on a client's machine, and its clients work.
 
+use std::fs;
+use std::time::Duration;
+
 use crate::client::{self, Client, Place};
 use crate::crane::Crane;
 use crate::docker::Docker;
 use crate::skopeo::Skopeo;
 use crate::support::lab::{self, Lab};
+use crate::support::process::word;
 use crate::support::server::{NAME, Server};
 use crate::support::tally::needs;
 
@@ -61,6 +65,40 @@ fn trust_script_knows_the_short_spelling_of_port_443() {
         let place = Place { authority, ..Place::of(&server, NAME) };
         without_placing_trust(&Skopeo(&lab), &server, &place, "lab/skopeo:short");
     }
+}
+
+/// The server cannot know of an address that is translated on the way to it. Told of it, it has it at once.
+#[test]
+fn cert_add_takes_effect_on_the_running_server() {
+    let _running = needs!();
+    let lab = Lab::new();
+    let server = lab.server(|options| options);
+    let url = format!("https://{}/ca.crt", lab::authority(lab::NAT));
+    let fetch = || lab.client(&["curl", "--silent", "--show-error", "--fail", "--cacert", &word(&server.ca()), &url]);
+    fetch().fails();
+    server.cli(&["cert", "add", lab::NAT]).ok();
+    let fetched = fetch().ok();
+    assert_eq!(fetched.stdout, fs::read_to_string(server.ca()).expect("the server's CA"));
+    server.cli(&["cert", "show"]).ok().says(lab::NAT);
+}
+
+/// A client that trusts us and asks for a name that the certificate lacks needs no trust but `cert add`; the name is
+/// not added by itself.
+#[test]
+fn name_that_is_not_covered_is_told_with_its_own_cure() {
+    let _running = needs!("skopeo");
+    let lab = Lab::new();
+    let server = lab.server(|options| options);
+    let place = Place::of(&server, lab::ALIAS);
+    let skopeo = Skopeo(&lab);
+    skopeo.trust(&place);
+    skopeo.push(&place, "lab/skopeo:alias", b"words").fails().says(lab::ALIAS);
+    let cure = format!("cert add {}", lab::ALIAS);
+    let line = server.await_log(0, Duration::from_secs(2), |line| line.contains(lab::CLIENT) && line.contains(&cure));
+    assert!(line.is_some(), "no line within 2 s that names {} and {cure:?}:\n{}", lab::CLIENT, server.log());
+    skopeo.push(&place, "lab/skopeo:alias", b"words").fails();
+    server.cli(&["cert", "add", lab::ALIAS]).ok();
+    client::round_trip(&skopeo, &server, &place, "lab/skopeo:alias");
 }
 
 #[track_caller]

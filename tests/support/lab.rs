@@ -29,6 +29,8 @@ pub(crate) const CLIENT: &str = "198.51.100.2";
 pub(crate) const NAT: &str = "203.0.113.5";
 /// The server's port, not 443, so that names with a port are what is tested.
 pub(crate) const PORT: u16 = 5443;
+/// A name that leads to the server and that its certificate does not have.
+pub(crate) const ALIAS: &str = "alias.lab";
 /// The name of a reverse proxy beside the server.
 pub(crate) const PROXY_NAME: &str = "proxy.lab";
 
@@ -190,7 +192,7 @@ fn mount(name: &str, dir: &Path) -> Child {
     let containers = etc.join("containers");
     fs::create_dir_all(&containers).expect("the client's own /etc");
     let files = [
-        (etc.join("hosts"), format!("127.0.0.1 localhost\n{SERVER} {NAME} {PROXY_NAME}\n")),
+        (etc.join("hosts"), format!("127.0.0.1 localhost\n{SERVER} {NAME} {ALIAS} {PROXY_NAME}\n")),
         (containers.join("policy.json"), r#"{ "default": [{ "type": "insecureAcceptAnything" }] }"#.to_owned()),
         (containers.join("registries.conf"), "unqualified-search-registries = []\n".to_owned()),
         (containers.join("storage.conf"), storage()),
@@ -230,13 +232,11 @@ fn storage() -> String {
         .to_owned()
 }
 
+/// Where the client finds programs: as the test does, and where administrators' and Go's programs are.
 fn path() -> String {
-    let mut path = std::env::var("PATH").unwrap_or_default();
-    path.push_str(":/usr/sbin:/sbin");
-    if let Ok(home) = std::env::var("HOME") {
-        path.push_str(&format!(":{home}/go/bin"));
-    }
-    path
+    let mut places = vec![std::env::var("PATH").unwrap_or_default(), "/usr/sbin:/sbin".to_owned()];
+    places.extend(std::env::var("HOME").map(|home| format!("{home}/go/bin")));
+    places.join(":")
 }
 
 /// Removes what test processes that were killed have left behind. Only names of ours, and only of processes that are

@@ -1,6 +1,7 @@
 //! A registry of our own for one test: the built binary over a temporary data directory.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -31,6 +32,13 @@ impl Options {
     /// A server on this address, with the defaults of a fresh installation.
     pub(crate) fn at(listen: &str) -> Self {
         Self { listen: listen.to_owned(), wrapper: Vec::new(), args: Vec::new(), config: None }
+    }
+
+    /// A server on a loopback port that was free a moment ago: no laboratory, no root. Enough for everything but
+    /// docker's engine, which verifies no certificate there.
+    pub(crate) fn local() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        Self::at(&free.expect("a free loopback port").to_string())
     }
 
     /// The same with more words for `serve`.

@@ -70,6 +70,10 @@ pub(crate) fn begin(programs: &[&str]) -> Option<Running> {
     None
 }
 
+/// Whether namespaces may be made here: a container may keep its root from it.
+static NAMESPACES: OnceLock<bool> = OnceLock::new();
+
+/// Why a test that needs these programs cannot run here.
 fn hindrance(programs: &[&str]) -> Option<String> {
     let laboratory = ["ip", "iptables", "nsenter", "unshare", "setpriv", "mount", "timeout", "curl"];
     if let Some(missing) = laboratory.iter().chain(programs).find(|program| find(program).is_none()) {
@@ -78,7 +82,6 @@ fn hindrance(programs: &[&str]) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("not root: no network namespaces".to_owned());
     }
-    static NAMESPACES: OnceLock<bool> = OnceLock::new();
     let namespaces = *NAMESPACES.get_or_init(|| Run::of(&words(&["unshare", "--net", "--mount", "true"])).success);
     (!namespaces).then(|| "no namespaces may be made here".to_owned())
 }
