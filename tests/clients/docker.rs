@@ -30,8 +30,23 @@ impl<'lab> Docker<'lab> {
     }
 
     fn run(&self, words: &[&str]) -> Run {
+        let config = format!("{}/docker", self.lab.home());
         // BuildKit would want containers of its own; the classic builder needs none for COPY and LABEL.
-        self.lab.client_with(&[("DOCKER_BUILDKIT", "0")], &[&["docker"], words].concat())
+        let variables = [("DOCKER_BUILDKIT", "0"), ("DOCKER_CONFIG", &config)];
+        self.lab.client_with(&variables, &[&["docker"], words].concat())
+    }
+
+    /// A push that goes on beside the test.
+    fn start_push(&self, reference: &str) -> Service {
+        let config = format!("DOCKER_CONFIG={}/docker", self.lab.home());
+        self.lab.client_service("push", &["env", &config, "docker", "push", reference])
+    }
+
+    /// What docker keeps of its sign-ins. Not in `~/.docker`: podman and skopeo look there too, and refuse to sign in
+    /// where docker keeps a refresh token ("auth file contains an Identity token").
+    fn kept(&self) -> String {
+        let file = self.lab.client_path("/home/docker/config.json");
+        fs::read_to_string(file).expect("docker keeps its sign-in")
     }
 }
 
@@ -109,7 +124,7 @@ fn docker_signs_in_with_a_refresh_token_and_out() {
     client::wrong_password_is_explained(&docker, &place, sentences::WRONG_PASSWORD);
 
     // The engine asks the token service for a refresh token and keeps that instead of the password.
-    let kept = fs::read_to_string(lab.client_path("/home/.docker/config.json")).expect("docker keeps its sign-in");
+    let kept = docker.kept();
     assert!(kept.contains("identitytoken"), "docker got no refresh token: {kept}");
     docker.push(&place, "lab/docker:token", b"pushed with a refresh token").ok();
 
@@ -156,7 +171,7 @@ fn docker_push_that_a_restart_cut_off_ends_well_when_repeated() {
     let image = place.reference("lab/docker:interrupted");
     docker.run(&["import", &client::archive(&lab, &noise(11, 64 << 20)), &image]).ok();
     let before = lab.received();
-    let mut push = lab.client_service("push", &["docker", "push", &image]);
+    let mut push = docker.start_push(&image);
     push.until("8 MiB had gone over the wire", || lab.received() > before + (8 << 20));
     server.kill();
     assert!(!push.log().contains("digest: sha256:"), "the push was over before the restart:\n{}", push.log());
