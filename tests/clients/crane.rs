@@ -50,7 +50,7 @@ impl Client for Crane<'_> {
 
 #[test]
 fn crane_works_by_name_address_and_nat_and_deletes() {
-    let _running = needs!("crane");
+    let _running = needs!(; luxury "crane");
     let lab = Lab::new();
     let server = lab.server(|options| options);
     let crane = Crane { lab: &lab, trusting: true };
@@ -65,7 +65,7 @@ fn crane_works_by_name_address_and_nat_and_deletes() {
 
 #[test]
 fn crane_without_our_ca_is_refused_and_named() {
-    let _running = needs!("crane");
+    let _running = needs!(; luxury "crane");
     let lab = Lab::new();
     let server = lab.server(|options| options);
     client::refuses_without_our_ca(&Crane { lab: &lab, trusting: false }, &server);

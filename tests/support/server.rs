@@ -67,7 +67,9 @@ impl Server {
     /// Initialises a data directory, starts the server on it and waits until it answers.
     #[track_caller]
     pub(crate) fn start(options: Options) -> Self {
-        let dir = tempfile::Builder::new().prefix("msr-lite-server-").tempdir().expect("a temporary directory");
+        // The process's number lets `Lab::new` sweep up after one that was killed.
+        let prefix = format!("msr-lite-{}-server-", std::process::id());
+        let dir = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a temporary directory");
         let password = random_word();
         fs::write(dir.path().join("password"), &password).expect("a file of our own");
         if let Some(text) = &options.config {
