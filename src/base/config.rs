@@ -252,7 +252,7 @@ settings! {
         /// Depth of a manifest's JSON.
         json_depth: usize = 32, from 8 to 120;
         /// Bytes of a blob.
-        blob_bytes: u64 = 1_099_511_627_776, from 1_048_576 to 1_125_899_906_842_624;
+        blob_bytes: u64 = 1_099_511_627_776, from 1_024 to 1_125_899_906_842_624;
         /// Connections at once.
         connections: usize = 4_096, from 16 to 1_000_000;
         /// Connections at once from one address (an IPv6 /64 counts as one).

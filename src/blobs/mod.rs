@@ -296,7 +296,12 @@ impl Blobs {
     /// [`BlobError::DigestMismatch`], after which the session can be sealed with the right digest or go on;
     /// [`BlobError::Busy`] while another request receives or publishes; [`BlobError::UnknownSession`];
     /// [`BlobError::DiskFull`], after which the session stands at byte 0 if its bytes could not be synced; I/O.
-    pub async fn seal_and_hold(&self, id: UploadId, repo: &RepoName, digest: Digest) -> Result<(Sealed, Hold), BlobError> {
+    pub async fn seal_and_hold(
+        &self,
+        id: UploadId,
+        repo: &RepoName,
+        digest: Digest,
+    ) -> Result<(Sealed, Hold), BlobError> {
         let mut claim = self.0.publish(id, repo)?;
         let (upload, fs, file) = claim.parts();
         if upload.is_inline() {

@@ -90,7 +90,12 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
         let pushed = async {
-            let how = Append { range: length.map(|length| (0, length)), expected: length, closing: true, ..Append::default() };
+            let how = Append {
+                range: length.map(|length| (0, length)),
+                expected: length,
+                closing: true,
+                ..Append::default()
+            };
             self.blobs().append_with(id, repo, how, source).await?;
             self.finish_upload(actor, repo, id, digest).await
         }

@@ -90,16 +90,20 @@ fn finishes_after(cut: Cut, stop: impl FnOnce(&mut Server)) {
         Cut::Between => assert_eq!(offset, 5 * MIB),
         Cut::Within => assert!((5 * MIB..=12 * MIB).contains(&offset), "the server claims {offset} bytes"),
     }
-    let rest = server.scratch().join("rest");
-    fs::write(&rest, &content[offset..]).expect("a file of our own");
-    let patched = server
-        .signed_in("PATCH", location(&status))
-        .header("Content-Range", &format!("{offset}-{}", content.len() - 1))
-        .body(&rest)
-        .send()
-        .is(202);
+    let mut target = location(&status).to_owned();
+    // A server that is told to stop lets a running chunk end: then there is nothing left to send.
+    if offset < content.len() {
+        let rest = server.scratch().join("rest");
+        fs::write(&rest, &content[offset..]).expect("a file of our own");
+        let patched = server
+            .signed_in("PATCH", &target)
+            .header("Content-Range", &format!("{offset}-{}", content.len() - 1))
+            .body(&rest)
+            .send()
+            .is(202);
+        target = location(&patched).to_owned();
+    }
     let name = digest(&content);
-    let target = location(&patched);
     let sign = if target.contains('?') { '&' } else { '?' };
     server.signed_in("PUT", &format!("{target}{sign}digest={name}")).header("Content-Length", "0").send().is(201);
 
