@@ -153,7 +153,7 @@ impl House {
             error => ServeError::Failed(format!("{}: {error}", store.display())),
         })?;
         migrate::migrate(&meta).map_err(ServeError::of)?;
-        clock.resume_steady(meta.read(|tx| lease::remembered_steady(tx)).map_err(ServeError::of)?);
+        clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
 
         let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
@@ -257,7 +257,7 @@ impl Server {
         let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;
         let ready = {
             let meta = house.meta.clone();
-            move || meta.read(|tx| lease::remembered_steady(tx)).map(|_| ()).map_err(|error| error.to_string())
+            move || meta.read(lease::remembered_steady).map(|_| ()).map_err(|error| error.to_string())
         };
         let app = Arc::new(App {
             registry: house.registry.clone(),

@@ -74,7 +74,7 @@ pub enum AdminAnswer {
         password: Secret,
     },
     /// What there is to say about the certificates.
-    Certificate(CertReply),
+    Certificate(Box<CertReply>),
     /// It was not done.
     Failed {
         /// Why, and what to do.

@@ -71,7 +71,7 @@ pub fn perform(pki: &Pki, request: CaRequest) -> Result<CertReply, PkiError> {
 pub fn run(context: &Context, command: &CaCommand) -> Result<Exit, CliError> {
     let request = CaRequest::from(command);
     let reply = match context.ask(&AdminRequest::Ca(request))? {
-        Some(AdminAnswer::Certificate(reply)) => reply,
+        Some(AdminAnswer::Certificate(reply)) => *reply,
         Some(_) => return Err(CliError::failed("the running server answered something else")),
         None => perform(&cert::offline(context)?, request).map_err(CliError::failed)?,
     };

@@ -229,7 +229,7 @@ pub fn perform(pki: &Pki, request: CertRequest) -> Result<CertReply, PkiError> {
 pub fn run(context: &Context, command: &CertCommand) -> Result<Exit, CliError> {
     let request = AdminRequest::Cert(CertRequest::read(command).map_err(CliError::failed)?);
     let reply = match context.ask(&request)? {
-        Some(AdminAnswer::Certificate(reply)) => reply,
+        Some(AdminAnswer::Certificate(reply)) => *reply,
         Some(_) => return Err(CliError::failed("the running server answered something else")),
         None => {
             let AdminRequest::Cert(request) = request else { unreachable!("made above") };

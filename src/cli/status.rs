@@ -105,7 +105,7 @@ mod tests {
             instance: "abc".into(),
             pid: 42,
             started,
-            now: started.plus(Duration::from_secs(3 * 86_400 + 7200)),
+            now: started.plus(Duration::from_hours(74)),
             data_dir: "/srv/data".into(),
             url: "https://registry.lab".into(),
             listeners: vec![Listener { address: "0.0.0.0:443".into(), serves: Serves::Https }],

@@ -14,7 +14,7 @@ use crate::pki::Pki;
 use crate::registry::Registry;
 
 /// For how long a claim holds; a handler must be done by then.
-const CLAIM: Duration = Duration::from_secs(15 * 60);
+const CLAIM: Duration = Duration::from_mins(15);
 /// Failures after which a job waits for a person.
 const ATTEMPTS: u32 = 10;
 /// Jobs that are claimed at once.
@@ -172,9 +172,10 @@ fn failed(job: &Job, error: &JobError, now: Timestamp, jitter: u64) -> Job {
     let wait = Duration::from_secs(1 << job.attempts.min(12));
     let wait = wait + wait.mul_f64(0.1 * f64::from(u32::try_from(jitter).unwrap_or(0)) / 255.0);
     let state = if job.attempts >= ATTEMPTS { JobState::Dead } else { JobState::Waiting };
-    match state {
-        JobState::Dead => tracing::error!(job = job.task.name(), %error, "a job failed for good"),
-        _ => tracing::warn!(job = job.task.name(), %error, ?wait, "a job failed and will be tried again"),
+    if state == JobState::Dead {
+        tracing::error!(job = job.task.name(), %error, "a job failed for good");
+    } else {
+        tracing::warn!(job = job.task.name(), %error, ?wait, "a job failed and will be tried again");
     }
     Job { state, due: now.plus(wait), last_error: Some(error.to_string()), ..job.clone() }
 }

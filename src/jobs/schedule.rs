@@ -10,9 +10,9 @@ use crate::model::job::{JobState, Schedule, Task};
 /// What a new registry does by itself, and how often.
 pub const DEFAULTS: &[(Task, Duration)] = &[
     // Addresses change without a word (DHCP), so they are looked at every minute; it costs microseconds.
-    (Task::CertificateRenewal, Duration::from_secs(60)),
-    (Task::UploadExpiry, Duration::from_secs(10 * 60)),
-    (Task::SteadyTime, Duration::from_secs(10 * 60)),
+    (Task::CertificateRenewal, Duration::from_mins(1)),
+    (Task::UploadExpiry, Duration::from_mins(10)),
+    (Task::SteadyTime, Duration::from_mins(10)),
 ];
 
 /// Writes the schedules that are missing, due at once.

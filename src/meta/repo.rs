@@ -71,7 +71,7 @@ pub fn create(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
 /// # Errors
 /// When the store fails.
 pub fn names(tx: &impl Read, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
-    let from = after(Key::new(), last);
+    let from = after(&Key::new(), last);
     let rows = tx.range(REPO_BY_NAME, &from, None, limit)?;
     rows.iter()
         .map(|(key, _)| {
@@ -106,7 +106,7 @@ pub fn counted(tx: &impl Read, id: RepoId, counter: Counter) -> Result<i64, Meta
 
 /// The first key strictly after `prefix` + `last` in a table whose keys go on with a text. `last` comes from a client
 /// and may be any text; a zero byte ends it, as nothing stored contains one.
-pub(super) fn after(prefix: Key, last: Option<&str>) -> Vec<u8> {
+pub(super) fn after(prefix: &Key, last: Option<&str>) -> Vec<u8> {
     let mut from = prefix.as_bytes().to_vec();
     if let Some(last) = last {
         from.extend_from_slice(last.split('\0').next().unwrap_or_default().as_bytes());

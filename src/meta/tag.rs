@@ -93,7 +93,7 @@ pub fn remove(tx: &mut WriteTx, repo: RepoId, tag: &Tag, row: &TagRow, time: Tim
 pub fn names(tx: &impl Read, repo: RepoId, last: Option<&str>, limit: usize) -> Result<Vec<String>, MetaError> {
     let prefix = Key::new().u64(repo.0);
     let end = Key::prefix_end(prefix.as_bytes());
-    let from = repo::after(prefix, last);
+    let from = repo::after(&prefix, last);
     if end.as_deref().is_some_and(|end| from.as_slice() >= end) {
         return Ok(Vec::new());
     }

@@ -11,7 +11,7 @@ use crate::oci::manifest::Role;
 use crate::oci::{Code, Digest, MediaType};
 
 /// For how long a repository that lost content is asked to get it back rather than to go without it.
-const LOST_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Eq)]

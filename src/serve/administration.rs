@@ -75,7 +75,7 @@ impl Desk {
     ) -> AdminAnswer {
         let pki = self.0.app.pki.clone();
         match tokio::task::spawn_blocking(move || perform(&pki)).await {
-            Ok(Ok(reply)) => AdminAnswer::Certificate(reply),
+            Ok(Ok(reply)) => AdminAnswer::Certificate(Box::new(reply)),
             Ok(Err(error)) => AdminAnswer::Failed { message: error.to_string() },
             Err(error) => AdminAnswer::Failed { message: error.to_string() },
         }
@@ -83,7 +83,7 @@ impl Desk {
 
     fn status(&self) -> Result<Status, MetaError> {
         let Inner { app, data_dir, url, listeners, started } = &*self.0;
-        let repositories = app.registry.meta().read(|tx| repo::total(tx))?;
+        let repositories = app.registry.meta().read(repo::total)?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: app.access.instance().to_owned(),

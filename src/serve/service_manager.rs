@@ -1,4 +1,4 @@
-//! What systemd is told (`Type=notify`, sd_notify(3)). Where nobody listens, nothing happens.
+//! What systemd is told (`Type=notify`, `sd_notify(3)`). Where nobody listens, nothing happens.
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -31,7 +31,7 @@ pub(super) fn watchdog(server: &Server) -> Option<impl Future<Output = ()> + Sen
         loop {
             tokio::time::sleep(every).await;
             let store = meta.clone();
-            let reads = tokio::task::spawn_blocking(move || store.read(|tx| lease::remembered_steady(tx)).is_ok());
+            let reads = tokio::task::spawn_blocking(move || store.read(lease::remembered_steady).is_ok());
             let reads = tokio::time::timeout(PATIENCE, reads).await.is_ok_and(|read| read.unwrap_or(false));
             let accepts = tokio::time::timeout(PATIENCE, tokio::net::TcpStream::connect(address)).await;
             let accepts = accepts.is_ok_and(|connected| connected.is_ok());

@@ -101,7 +101,7 @@ fn finishes_after(cut: Cut, stop: impl FnOnce(&mut Server)) {
             .body(&rest)
             .send()
             .is(202);
-        target = location(&patched).to_owned();
+        location(&patched).clone_into(&mut target);
     }
     let name = digest(&content);
     let sign = if target.contains('?') { '&' } else { '?' };

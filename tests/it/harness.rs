@@ -177,7 +177,7 @@ fn client(server: &Server) -> Client {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_secs(60)).no_proxy().build().unwrap()
+    Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_mins(1)).no_proxy().build().unwrap()
 }
 
 pub(crate) fn descriptor(media_type: &str, digest: &Digest, size: usize) -> Value {

@@ -1,6 +1,8 @@
 //! The registry over real TLS sockets, with our own CA trusted and nothing else: every test thereby proves that the
 //! certificate is right. Each runs on both engines, the normal and the strict one (`meta::Mode`).
 
+#![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
+
 mod blobs;
 mod catalog;
 mod harness;

@@ -1,6 +1,7 @@
 //! Pushing, pulling and deleting manifests.
 
 use msr_lite::meta::Mode;
+use msr_lite::model::event::Happening;
 use msr_lite::oci::{Algorithm, Digest};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -149,13 +150,12 @@ on_each_engine! {
             let repo = msr_lite::meta::repo::id_of(tx, &name)?.unwrap();
             msr_lite::meta::event::of_repo(tx, repo, 100)
         });
-        use msr_lite::model::event::Happening as H;
         let events = events.unwrap();
         let names: Vec<&str> = events.iter().map(|event| match event.what {
-            H::RepositoryCreated { .. } => "created",
-            H::ManifestPushed { .. } => "pushed",
-            H::TagDeleted { .. } => "tag deleted",
-            H::ManifestDeleted { .. } => "manifest deleted",
+            Happening::RepositoryCreated { .. } => "created",
+            Happening::ManifestPushed { .. } => "pushed",
+            Happening::TagDeleted { .. } => "tag deleted",
+            Happening::ManifestDeleted { .. } => "manifest deleted",
             _ => "other",
         }).collect();
         assert_eq!(names, ["created", "pushed", "tag deleted", "manifest deleted"]);

@@ -18,8 +18,7 @@ fn challenge(response: &reqwest::Response) -> (String, String) {
 }
 
 async fn token(lab: &Lab, scopes: &[&str]) -> String {
-    let query: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
-    let path = format!("/auth/token?service=registry{query}");
+    let path = format!("/auth/token?service=registry&scope={}", scopes.join("&scope="));
     let answer: Value = lab.request(Method::GET, &path).send().await.unwrap().json().await.unwrap();
     answer["token"].as_str().unwrap().to_owned()
 }

@@ -69,7 +69,7 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
         }
         AccessError::Malformed(message) => reply(StatusCode::BAD_REQUEST, Code::Unauthorized, message),
         AccessError::UnknownAccount(_) => reply(StatusCode::UNAUTHORIZED, Code::Unauthorized, &error.to_string()),
-        error => fault(ctx, error),
+        AccessError::Store(_) => fault(ctx, error),
     }
 }
 

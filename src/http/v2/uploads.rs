@@ -72,7 +72,7 @@ pub(super) async fn mount(
     {
         return Ok(created(repo, &digest));
     }
-    Ok(start(call, repo, algorithm.or(Some(digest.algorithm()))).await?)
+    start(call, repo, algorithm.or(Some(digest.algorithm()))).await
 }
 
 /// Tells how far an upload has come.
@@ -105,10 +105,10 @@ pub(super) async fn finish(
     body: RequestBody,
 ) -> Outcome {
     // Most closing PUTs have no body; one with a range must be checked even when it is empty.
-    if body.length() != Some(0) || headers.contains_key(CONTENT_RANGE) {
-        if let Err(stop) = receive(call, headers, repo, id, Some(digest), body).await {
-            return stop_reply(call, repo, id, stop);
-        }
+    if (body.length() != Some(0) || headers.contains_key(CONTENT_RANGE))
+        && let Err(stop) = receive(call, headers, repo, id, Some(digest), body).await
+    {
+        return stop_reply(call, repo, id, stop);
     }
     call.app.registry.finish_upload(call.actor(), repo, id, digest).await?;
     Ok(created(repo, &digest))
