@@ -1,6 +1,8 @@
 //! Floor 5: the composition root, readable top to bottom.
 
+pub mod admin;
 mod administration;
+pub mod banner;
 mod first_start;
 mod service_manager;
 mod sockets;
@@ -15,12 +17,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use banner::{Banner, TrustCommand};
+
 use crate::access::{Access, AccessSettings};
 use crate::base::{Clock, Config, Timestamp};
 use crate::blobs::{BlobError, BlobOptions, Blobs};
-use crate::cli::admin;
-use crate::cli::banner::{Banner, TrustCommand};
-use crate::cli::instance::STORE;
 use crate::http::listen::{Kind, Listener};
 use crate::http::request::Front;
 use crate::http::service::Shell;
@@ -32,6 +33,12 @@ use crate::ops::handshakes::Handshakes;
 use crate::pki::trust::{self, RegistryHost, TrustMaterial};
 use crate::pki::{NameSettings, Pki, SubjectName};
 use crate::registry::{self, Registry, RegistryError};
+
+/// The store's file in the data directory: where it is, a registry is.
+pub const STORE: &str = "metadata.redb";
+
+/// The file in the data directory that holds the first password of `admin` until it is changed.
+pub const INITIAL_PASSWORD: &str = "initial-admin-password";
 
 /// Trust commands that the banner shows; `msr-lite trust show` has all.
 const BANNER_COMMANDS: usize = 3;

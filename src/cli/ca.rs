@@ -1,13 +1,12 @@
-//! `msr-lite ca`: the authority that clients trust. As in `cert`, a request is carried out over a [`Pki`] by the
+//! `msr-lite ca`: the authority that clients trust. As in `cert`, a request is carried out by the
 //! running server or by this process.
 
 use clap::Subcommand;
-use serde::{Deserialize, Serialize};
 
-use super::admin::{AdminAnswer, AdminRequest};
-use super::cert::{self, CertReply, CertificateReport, print};
+use super::cert::{self, print};
 use super::{CliError, Context, Exit};
-use crate::pki::{Pki, PkiError};
+use crate::ops::certificates::{CaRequest, perform_ca};
+use crate::serve::admin::{AdminAnswer, AdminRequest};
 
 /// The verbs of `msr-lite ca`.
 #[derive(Debug, Subcommand)]
@@ -17,18 +16,6 @@ pub enum CaCommand {
     /// Print the certificate in PEM, as /ca.crt serves it
     Export,
     /// Give our own authority ten more years with the same key; clients go on trusting it
-    Renew,
-}
-
-/// A command as it goes over the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CaRequest {
-    /// `ca show`
-    Show,
-    /// `ca export`
-    Export,
-    /// `ca renew`
     Renew,
 }
 
@@ -42,28 +29,6 @@ impl From<&CaCommand> for CaRequest {
     }
 }
 
-/// Carries a request out.
-///
-/// # Errors
-/// [`PkiError`] in words; then nothing has changed.
-pub fn perform(pki: &Pki, request: CaRequest) -> Result<CertReply, PkiError> {
-    let report = || {
-        let report = CertificateReport::of(pki.ca_facts(), pki, pki.now());
-        CertificateReport { file_sha256: Some(pki.ca_pem_sha256()), ..report }
-    };
-    match request {
-        CaRequest::Show => Ok(CertReply::Certificate(report())),
-        CaRequest::Export => Ok(CertReply::Text(pki.ca_pem().to_string())),
-        CaRequest::Renew => {
-            pki.renew_authority()?;
-            let done = "The authority has a new certificate with the same key. Clients that trust the old one go on \
-                        until that ends; ca.crt and its fingerprints are new."
-                .into();
-            Ok(CertReply::Done { done, notes: Vec::new(), certificate: report() })
-        }
-    }
-}
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -73,7 +38,7 @@ pub fn run(context: &Context, command: &CaCommand) -> Result<Exit, CliError> {
     let reply = match context.ask(&AdminRequest::Ca(request))? {
         Some(AdminAnswer::Certificate(reply)) => *reply,
         Some(_) => return Err(CliError::failed("the running server answered something else")),
-        None => perform(&cert::offline(context)?, request).map_err(CliError::failed)?,
+        None => perform_ca(&cert::offline(context)?, request).map_err(CliError::failed)?,
     };
     context.print(&print(&reply, context.json()))?;
     Ok(Exit::Done)
@@ -83,14 +48,14 @@ pub fn run(context: &Context, command: &CaCommand) -> Result<Exit, CliError> {
 mod tests {
     use super::*;
     use crate::base::{Clock, Timestamp};
-    use crate::pki::NameSettings;
+    use crate::pki::{NameSettings, Pki};
 
     #[test]
     fn the_authority_is_shown_exported_and_renewed() {
         let data = tempfile::tempdir().unwrap();
         let settings = NameSettings { fqdn: Some("registry.lab".into()), ..NameSettings::default() };
         let pki = Pki::open(data.path(), settings, Clock::manual(Timestamp(1_798_761_600_000))).unwrap();
-        let run = |command: CaCommand| perform(&pki, CaRequest::from(&command)).unwrap().to_string();
+        let run = |command: CaCommand| perform_ca(&pki, CaRequest::from(&command)).unwrap().to_string();
         let shown = run(CaCommand::Show);
         assert!(shown.contains(&format!("{}  ca.crt", pki.ca_pem_sha256())), "{shown}");
         assert!(!shown.contains("PRIVATE"));

@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use toml::Value;
 
-use super::admin::{self, AdminAnswer, AdminRequest, Way};
 use super::config::{FlagValue, Loaded, Sources, load};
 use super::instance::{self, Instance};
 use super::{CliError, data_dir};
+use crate::serve::STORE;
 use crate::serve::ServeOptions;
+use crate::serve::admin::{self, AdminAnswer, AdminRequest, Way};
 
 /// Flags that every verb takes, before or after it.
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -110,7 +111,7 @@ impl Context {
     /// When there is no registry in it.
     pub fn existing_data_dir(&self) -> Result<PathBuf, CliError> {
         let dir = self.data_dir()?;
-        if dir.join(instance::STORE).exists() {
+        if dir.join(STORE).exists() {
             return Ok(dir);
         }
         Err(CliError::setup(format!(

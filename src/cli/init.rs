@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::admin::{AdminAnswer, AdminRequest, Way};
 use super::instance::Instance;
 use super::serve::NameArgs;
 use super::{CliError, Context, Exit};
 use crate::serve;
+use crate::serve::admin::{AdminAnswer, AdminRequest, Way};
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\

@@ -12,12 +12,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::CliError;
+use crate::serve::STORE;
 
 /// Where an installed registry is named.
 pub const SYSTEM_FILE: &str = "/etc/msr-lite/instance";
-
-/// The store's file in the data directory: where it is, a registry is.
-pub const STORE: &str = "metadata.redb";
 
 /// What the file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,8 @@
 //!
 //! [`main`] parses, [`run`] dispatches. A verb gets a [`Context`] (global flags, settings, data directory, printing) and
 //! returns an [`Exit`] or a [`CliError`] in words. Verbs that concern a running registry ask it over its socket
-//! ([`admin`]) and open the store only when no server runs; they say which they did.
+//! (`serve::admin`) and open the store only when no server runs; they say which they did.
 
-pub mod admin;
-pub mod banner;
 pub mod ca;
 pub mod cert;
 pub mod config;

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::admin::{AdminAnswer, AdminRequest};
-use super::{CliError, Context, Exit, instance};
+use super::{CliError, Context, Exit};
 use crate::base::Timestamp;
 use crate::ops::Status;
 use crate::ops::status::{Certificate, Serves};
+use crate::serve::STORE;
+use crate::serve::admin::{AdminAnswer, AdminRequest};
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\
@@ -28,7 +29,7 @@ pub fn run(context: &Context) -> Result<Exit, CliError> {
         Some(_) => return Err(CliError::failed("the running server answered something else than its status")),
         None => {
             let dir = context.data_dir()?;
-            let what = if dir.join(instance::STORE).exists() { "holds a registry" } else { "holds no registry yet" };
+            let what = if dir.join(STORE).exists() { "holds a registry" } else { "holds no registry yet" };
             return Err(CliError::not_running(format!(
                 "no server is running on {0}, which {what}. To start it: msr-lite serve --data-dir {0}",
                 dir.display()
@@ -95,8 +96,8 @@ fn ago(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::banner::tests::certificate;
     use crate::ops::status::Listener;
+    use crate::serve::banner::tests::certificate;
 
     fn status() -> Status {
         let started = Timestamp(1_795_305_600_000);

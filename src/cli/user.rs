@@ -5,14 +5,12 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::admin::{AdminAnswer, AdminRequest, Way};
-use super::{CliError, Context, Exit, instance};
+use super::{CliError, Context, Exit};
 use crate::access::{Access, AccessSettings};
 use crate::base::{Clock, Secret};
 use crate::meta::{Engine, EngineOptions, MetaError, Mode};
-
-/// The file in the data directory that holds the first password of `admin` until it is changed.
-pub const INITIAL_PASSWORD: &str = "initial-admin-password";
+use crate::serve::admin::{AdminAnswer, AdminRequest, Way};
+use crate::serve::{INITIAL_PASSWORD, STORE};
 
 /// `msr-lite user …`
 #[derive(Debug, Subcommand)]
@@ -56,7 +54,7 @@ fn offline(context: &Context, account: &str) -> Result<Secret, CliError> {
     context.say(Way::Store);
     let config = &context.config()?.config;
     let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode: Mode::Normal, batch: 64 };
-    let engine = Engine::open(&dir.join(instance::STORE), options).map_err(|error| match error {
+    let engine = Engine::open(&dir.join(STORE), options).map_err(|error| match error {
         MetaError::InUse => CliError::failed(format!(
             "a server has {} open but does not answer on its administration socket; is it starting or stopping?",
             dir.display()

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::admin::{AdminAnswer, AdminRequest};
 use super::{Server, first_start};
 use crate::base::Timestamp;
-use crate::cli::admin::{AdminAnswer, AdminRequest};
-use crate::cli::cert::CertReply;
-use crate::cli::{ca, cert};
 use crate::http::App;
 use crate::http::listen::Kind;
 use crate::meta::{MetaError, repo};
 use crate::ops::Status;
+use crate::ops::certificates::{CertReply, perform, perform_ca};
 use crate::ops::status::{Listener, Serves};
 use crate::pki::{Pki, PkiError};
 
@@ -63,8 +62,8 @@ impl Desk {
                 }
                 Err(error) => AdminAnswer::Failed { message: error.to_string() },
             },
-            AdminRequest::Ca(request) => self.certificates(move |pki| ca::perform(pki, request)).await,
-            AdminRequest::Cert(request) => self.certificates(move |pki| cert::perform(pki, request)).await,
+            AdminRequest::Ca(request) => self.certificates(move |pki| perform_ca(pki, request)).await,
+            AdminRequest::Cert(request) => self.certificates(move |pki| perform(pki, request)).await,
         }
     }
 

@@ -5,10 +5,9 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::ServeError;
+use super::{INITIAL_PASSWORD, ServeError};
 use crate::access::{Access, password};
 use crate::base::Secret;
-use crate::cli::user::INITIAL_PASSWORD;
 
 /// Makes the account `admin` unless there is one: with the password from `given`, or with one made up, which is left
 /// in the data directory, readable by the owner alone, until it is changed. There is no default password.

@@ -19,10 +19,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use super::ca::CaRequest;
-use super::cert::{CertReply, CertRequest};
 use crate::base::Secret;
 use crate::ops::Status;
+use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "admin.sock";

@@ -120,7 +120,7 @@ fn another_user_is_refused_by_the_kernels_word() {
     let program = dir.path().join("client");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let run = Command::new(&program)
-        .args(["--exact", "cli::admin::tests::another_user_is_refused_by_the_kernels_word", "--nocapture"])
+        .args(["--exact", "serve::admin::tests::another_user_is_refused_by_the_kernels_word", "--nocapture"])
         .env(DIR, dir.path())
         .current_dir("/")
         .uid(NOBODY)
