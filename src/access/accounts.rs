@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use super::password::{check_new, generate, hash};
 use super::{Access, AccessError};
-use crate::base::{Secret, Timestamp};
-use crate::meta::account;
+use crate::base::{EventId, Secret, Timestamp};
+use crate::meta::{account, event};
 use crate::model::account::Account;
+use crate::model::event::Happening;
+use crate::model::{Event, Principal};
 
 /// The account of the first start.
 pub const ADMIN: &str = "admin";
@@ -54,7 +56,7 @@ impl Access {
     /// [`AccessError::UnknownAccount`], or the store's fault.
     pub async fn reset_password(&self, account: &str) -> Result<Secret, AccessError> {
         let password = generate();
-        self.set_password(account, None, password.clone()).await?;
+        self.set_password(account, None, password.clone(), None).await?;
         tracing::info!(account, "password reset");
         Ok(password)
     }
@@ -73,22 +75,31 @@ impl Access {
         new: Secret,
     ) -> Result<(), AccessError> {
         check_new(&new)?;
+        let peer = old.as_ref().map(|(_, peer)| *peer);
         let seen = match old {
             Some((old, peer)) => Some(self.sign_in(account, old, peer).await?.revision),
             None => None,
         };
-        self.set_password(account, seen, new).await?;
+        self.set_password(account, seen, new, peer).await?;
         tracing::info!(account, "password changed");
         Ok(())
     }
 
-    /// Sets a password, if the account still is at the revision at which the old one was checked.
-    async fn set_password(&self, name: &str, seen: Option<u64>, new: Secret) -> Result<(), AccessError> {
+    /// Sets a password, if the account still is at the revision at which the old one was checked. With a `peer` its
+    /// owner did it, without one whoever has the machine.
+    async fn set_password(
+        &self,
+        name: &str,
+        seen: Option<u64>,
+        new: Secret,
+        peer: Option<IpAddr>,
+    ) -> Result<(), AccessError> {
         let unknown = || AccessError::UnknownAccount(name.to_owned());
         self.account(name)?.ok_or_else(unknown)?;
         let password = self.0.passwords.hash(new).await?;
         let now = self.0.clock.now();
         let owned = name.to_owned();
+        let id = EventId::at(now);
         let written = self.0.meta.write(move |tx| {
             let Some(mut account) = account::get(tx, &owned)? else {
                 return Err(AccessError::UnknownAccount(owned.clone()));
@@ -100,6 +111,13 @@ impl Access {
             account.revision = next_revision(account.revision, now);
             account::put(tx, &account);
             account::delete_refresh(tx, &owned)?;
+            let actor = match peer {
+                Some(_) => Principal::User { name: owned.clone(), admin: account.admin },
+                None => Principal::System,
+            };
+            let what = Happening::PasswordChanged { account: owned.clone() };
+            let address = peer.map(|peer| peer.to_string());
+            event::put(tx, None, &Event { id, time: now, actor, address, what });
             Ok(())
         });
         written.await?;

@@ -12,6 +12,7 @@ use super::*;
 use crate::base::Timestamp;
 use crate::meta::{Mode, account};
 use crate::model::account::Account;
+use crate::model::event::Happening;
 use crate::model::permission::Verdict;
 use crate::model::{Action, Principal};
 use crate::oci::RepoName;
@@ -257,6 +258,17 @@ async fn a_new_password_ends_everything_signed_in_before() {
     refused(house.token(Grant::Refresh(refresh), "", false).await);
     house.sign_in("alice", "a new one", HERE).await.unwrap();
     house.sign_in("admin", PASSWORD, HERE).await.expect("other accounts are not concerned");
+}
+
+#[tokio::test]
+async fn a_change_of_password_is_an_event_with_its_actor() {
+    let house = house_of(Mode::Strict, false);
+    house.access.change_password("alice", Some((secret(PASSWORD), address(HERE))), secret("a new one")).await.unwrap();
+    house.access.reset_password("alice").await.unwrap();
+    let events = house.access.0.meta.read(|tx| crate::meta::event::list(tx, 10)).unwrap();
+    let told: Vec<_> = events.iter().map(|event| (event.actor.name(), event.address.as_deref(), &event.what)).collect();
+    let changed = Happening::PasswordChanged { account: "alice".into() };
+    assert_eq!(told, [("alice", Some(HERE), &changed), ("system", None, &changed)]);
 }
 
 #[tokio::test]

@@ -26,3 +26,11 @@ pub fn of_repo(tx: &impl Read, repo: RepoId, limit: usize) -> Result<Vec<Event>,
     let events = rows.iter().map(|(key, _)| tx.get(EVENT, &key[8..]));
     events.filter_map(Result::transpose).map(|value| decode(EVENT, &value?)).collect()
 }
+
+/// At most `limit` events of the whole registry, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub fn list(tx: &impl Read, limit: usize) -> Result<Vec<Event>, MetaError> {
+    tx.range(EVENT, &[], None, limit)?.iter().map(|(_, value)| decode(EVENT, value)).collect()
+}

@@ -53,21 +53,14 @@ pub(super) async fn mount(
             return Ok(call.challenge(&decision, Some(from)));
         }
     }
-    // A named source is read with the credentials that were shown; to look for one, what counts is what the account
-    // may read: a token for this push alone could never name the others.
-    let looker = if from.is_some() { call.caller.clone() } else { call.caller.without_token() };
+    // A named source is read with the credentials that were shown; to look for one, what counts is what the account of
+    // somebody signed in may read: a token for this push alone could never name the others.
+    let reader = if from.is_some() { call.caller.clone() } else { call.caller.without_token() };
+    let may_look = from.is_some() || reader.is_signed_in();
     let readable = |name: &RepoName| {
-        call.caller.is_signed_in()
-            && call.app.access.decide(&looker, Requirement::Repository(name, Action::Pull)).allowed()
+        may_look && call.app.access.decide(&reader, Requirement::Repository(name, Action::Pull)).allowed()
     };
-    let readable_source = |name: &RepoName| {
-        if from.is_some() {
-            call.app.access.decide(&looker, Requirement::Repository(name, Action::Pull)).allowed()
-        } else {
-            readable(name)
-        }
-    };
-    if let Some(source) = call.app.registry.mount_source(&digest, from, readable_source)?
+    if let Some(source) = call.app.registry.mount_source(&digest, from, readable)?
         && call.app.registry.mount_blob(call.actor(), repo, digest, &source).await?
     {
         return Ok(created(repo, &digest));
