@@ -9,7 +9,7 @@ mod sockets;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use admin::AdminRequest;
 use banner::{Banner, TrustCommand};
 
 use crate::access::{Access, AccessSettings};
@@ -42,6 +43,10 @@ pub const INITIAL_PASSWORD: &str = "initial-admin-password";
 
 /// Trust commands that the banner shows; `msr-lite trust show` has all.
 const BANNER_COMMANDS: usize = 3;
+
+/// How often, and at what distance, a store is asked for that another process has open.
+const IN_USE_PATIENCE: u32 = 50;
+const IN_USE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the command line has settled before anything is opened.
 #[derive(Clone, Debug)]
@@ -90,6 +95,14 @@ pub enum ServeError {
         found: String,
         /// The id promised.
         expected: String,
+    },
+    /// Another process has the store open: a server, or a command that is about to end.
+    #[error(
+        "another msr-lite has {data_dir} open. If it is a server, ask it with: msr-lite status --data-dir {data_dir}"
+    )]
+    InUse {
+        /// The data directory.
+        data_dir: String,
     },
     /// Anything else.
     #[error("{0}")]
@@ -152,13 +165,7 @@ impl House {
         let store = data_dir.join(STORE);
         let fresh = !store.exists();
         let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
-        let meta = Engine::open(&store, engine).map_err(|error| match error {
-            MetaError::InUse => ServeError::Failed(format!(
-                "another msr-lite is running on {}; ask it with: msr-lite status --data-dir {0}",
-                data_dir.display()
-            )),
-            error => ServeError::Failed(format!("{}: {error}", store.display())),
-        })?;
+        let meta = open_store(data_dir, engine)?;
         migrate::migrate(&meta).map_err(ServeError::of)?;
         clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
 
@@ -194,6 +201,24 @@ impl House {
     }
 }
 
+/// Opens the store. A command that has it open (`init`, `user reset-password`), or a server that is just stopping, is
+/// waited for; a server that answers on its administration socket is not.
+fn open_store(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
+    let store = data_dir.join(STORE);
+    for patience in (0..IN_USE_PATIENCE).rev() {
+        match Engine::open(&store, options) {
+            Err(MetaError::InUse)
+                if patience > 0 && !matches!(admin::ask(data_dir, &AdminRequest::Status), Ok(Some(_))) =>
+            {
+                std::thread::sleep(IN_USE_PAUSE);
+            }
+            Err(MetaError::InUse) => break,
+            opened => return opened.map_err(|error| ServeError::Failed(format!("{}: {error}", store.display()))),
+        }
+    }
+    Err(ServeError::InUse { data_dir: data_dir.display().to_string() })
+}
+
 fn check_instance(options: &ServeOptions, found: &str) -> Result<(), ServeError> {
     match &options.instance {
         Some(expected) if expected != found => Err(ServeError::WrongInstance {
@@ -215,7 +240,7 @@ pub(crate) fn name_settings(config: &Config) -> Result<NameSettings, ServeError>
     Ok(NameSettings { fqdn: config.fqdn.clone(), extra })
 }
 
-fn open_blobs(meta: &Engine, config: &Config, data_dir: &std::path::Path, clock: &Clock) -> Result<Blobs, ServeError> {
+fn open_blobs(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Blobs, ServeError> {
     let options = BlobOptions {
         session_ttl: Duration::from_secs(config.uploads.expire_hours * 3600),
         max_blob: config.limits.blob_bytes,

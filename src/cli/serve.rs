@@ -107,7 +107,7 @@ impl From<serve::ServeError> for CliError {
     fn from(error: serve::ServeError) -> Self {
         match error {
             serve::ServeError::WrongInstance { .. } => Self::setup(error),
-            serve::ServeError::Failed(_) => Self::failed(error),
+            serve::ServeError::InUse { .. } | serve::ServeError::Failed(_) => Self::failed(error),
         }
     }
 }
