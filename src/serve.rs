@@ -299,6 +299,7 @@ impl Server {
             clock: house.clock.clone(),
             metrics: metrics.clone(),
             handshakes: handshakes.clone(),
+            tls_port: tls_port(&addresses).unwrap_or(443),
             ready: Box::new(ready),
         });
         let shell = Shell::new(
@@ -400,13 +401,18 @@ fn until(stopping: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + us
     }
 }
 
+/// The port of the first TLS listener.
+fn tls_port(addresses: &[(SocketAddr, Kind)]) -> Option<u16> {
+    addresses.iter().find(|(_, kind)| *kind == Kind::Tls).map(|(address, _)| address.port())
+}
+
 /// The URL that commands are shown with: the reverse proxy's; else our full name on the standard port; else, by hand on
 /// another port, the name that was asked for, or `localhost`, which always works where somebody tries this out.
 fn public_url(config: &Config, pki: &Pki, addresses: &[(SocketAddr, Kind)]) -> String {
     if let Some(url) = &config.external_url {
         return url.trim_end_matches('/').to_owned();
     }
-    let port = addresses.iter().find(|(_, kind)| *kind == Kind::Tls).map_or(443, |(address, _)| address.port());
+    let port = tls_port(addresses).unwrap_or(443);
     let host = if config.fqdn.is_some() || port == 443 { pki.fqdn() } else { "localhost".to_owned() };
     format!("https://{}", crate::http::request::authority("https", &host, port))
 }
