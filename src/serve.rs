@@ -378,7 +378,7 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || house.close()).await;
     }
 
-    fn banner(&self) -> Banner {
+    fn banner(&self, program: String) -> Banner {
         let pki = &self.house.pki;
         Banner {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -388,6 +388,7 @@ impl Server {
             leaf: (&pki.leaf_facts()).into(),
             trust: trust_commands(pki, &self.url),
             password_file: first_start::password_file(&self.house.data_dir),
+            program,
             notices: self.notices.iter().cloned().chain(pki.warnings()).collect(),
         }
     }
@@ -432,13 +433,14 @@ fn trust_commands(pki: &Pki, url: &str) -> Vec<TrustCommand> {
 
 /// Serves until SIGTERM or SIGINT. In this order: store, keys, accounts, sessions, listeners (passed in by systemd,
 /// or bound here: `config.listen`, else 443 where this process may, else 8443 with a notice), the administration
-/// socket, jobs, READY=1, the banner (`cli::banner`) on standard output. SIGHUP looks again at addresses and age of
-/// the certificate. Ends when running requests are done or `limits.shutdown_seconds` have passed; a second signal
-/// ends it at once.
+/// socket, jobs, READY=1, the [`banner`] on standard output. SIGHUP looks again at addresses and age of the certificate.
+/// Ends when running requests are done or `limits.shutdown_seconds` have passed; a second signal ends it at once.
+///
+/// `program` is how this program has to be called for this registry, for the commands of the banner.
 ///
 /// # Errors
 /// [`ServeError`] in words; nothing is half open then.
-pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
+pub async fn run(options: ServeOptions, program: String) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::of)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::of)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::of)?;
@@ -453,7 +455,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     for (address, kind) in &server.addresses {
         tracing::info!(%address, listener = kind.label(), "listening");
     }
-    print_banner(&server.banner());
+    print_banner(&server.banner(program));
 
     loop {
         tokio::select! {
