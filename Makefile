@@ -2,7 +2,8 @@
 # `make` alone lists the targets.
 
 CARGO   ?= cargo
-BIN     ?= target/release/msr-lite
+OUT     := $(or $(CARGO_TARGET_DIR),target)
+BIN     ?= $(OUT)/release/msr-lite
 DATA    ?= ./data
 LISTEN  ?= --listen 0.0.0.0:8443 --listen '[::]:8443'
 PREFIX  ?= /usr/local
@@ -55,7 +56,7 @@ bench: ## not built yet
 
 dist: ## build the fully static, stripped dist/msr-lite and print its size
 	RUSTFLAGS='$(DIST_RUST)' CFLAGS='$(DIST_C)' $(CARGO) build --profile dist --locked --target $(TARGET)
-	@install -D -m 755 target/$(TARGET)/dist/msr-lite dist/msr-lite
+	@install -D -m 755 $(OUT)/$(TARGET)/dist/msr-lite dist/msr-lite
 	@echo "dist/msr-lite: $$(stat -c %s dist/msr-lite) bytes, sha256 $$(sha256sum dist/msr-lite | cut -d' ' -f1)"
 
 dist-test: dist ## run the static binary in an empty chroot: a sign-in, a push, an outbound call (as root)

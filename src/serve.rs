@@ -9,7 +9,7 @@ mod sockets;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use admin::AdminRequest;
 use banner::{Banner, TrustCommand};
 
 use crate::access::{Access, AccessSettings};
@@ -42,6 +43,10 @@ pub const INITIAL_PASSWORD: &str = "initial-admin-password";
 
 /// Trust commands that the banner shows; `msr-lite trust show` has all.
 const BANNER_COMMANDS: usize = 3;
+
+/// How often, and at what distance, a store is asked for that another process has open.
+const IN_USE_PATIENCE: u32 = 50;
+const IN_USE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the command line has settled before anything is opened.
 #[derive(Clone, Debug)]
@@ -90,6 +95,14 @@ pub enum ServeError {
         found: String,
         /// The id promised.
         expected: String,
+    },
+    /// Another process has the store open: a server, or a command that is about to end.
+    #[error(
+        "another msr-lite has {data_dir} open. If it is a server, ask it with: msr-lite status --data-dir {data_dir}"
+    )]
+    InUse {
+        /// The data directory.
+        data_dir: String,
     },
     /// Anything else.
     #[error("{0}")]
@@ -152,13 +165,7 @@ impl House {
         let store = data_dir.join(STORE);
         let fresh = !store.exists();
         let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
-        let meta = Engine::open(&store, engine).map_err(|error| match error {
-            MetaError::InUse => ServeError::Failed(format!(
-                "another msr-lite is running on {}; ask it with: msr-lite status --data-dir {0}",
-                data_dir.display()
-            )),
-            error => ServeError::Failed(format!("{}: {error}", store.display())),
-        })?;
+        let meta = open_store(data_dir, engine)?;
         migrate::migrate(&meta).map_err(ServeError::of)?;
         clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
 
@@ -194,6 +201,24 @@ impl House {
     }
 }
 
+/// Opens the store. A command that has it open (`init`, `user reset-password`), or a server that is just stopping, is
+/// waited for; a server that answers on its administration socket is not.
+fn open_store(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
+    let store = data_dir.join(STORE);
+    for patience in (0..IN_USE_PATIENCE).rev() {
+        match Engine::open(&store, options) {
+            Err(MetaError::InUse)
+                if patience > 0 && !matches!(admin::ask(data_dir, &AdminRequest::Status), Ok(Some(_))) =>
+            {
+                std::thread::sleep(IN_USE_PAUSE);
+            }
+            Err(MetaError::InUse) => break,
+            opened => return opened.map_err(|error| ServeError::Failed(format!("{}: {error}", store.display()))),
+        }
+    }
+    Err(ServeError::InUse { data_dir: data_dir.display().to_string() })
+}
+
 fn check_instance(options: &ServeOptions, found: &str) -> Result<(), ServeError> {
     match &options.instance {
         Some(expected) if expected != found => Err(ServeError::WrongInstance {
@@ -215,7 +240,7 @@ pub(crate) fn name_settings(config: &Config) -> Result<NameSettings, ServeError>
     Ok(NameSettings { fqdn: config.fqdn.clone(), extra })
 }
 
-fn open_blobs(meta: &Engine, config: &Config, data_dir: &std::path::Path, clock: &Clock) -> Result<Blobs, ServeError> {
+fn open_blobs(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Blobs, ServeError> {
     let options = BlobOptions {
         session_ttl: Duration::from_secs(config.uploads.expire_hours * 3600),
         max_blob: config.limits.blob_bytes,
@@ -274,6 +299,7 @@ impl Server {
             clock: house.clock.clone(),
             metrics: metrics.clone(),
             handshakes: handshakes.clone(),
+            tls_port: tls_port(&addresses).unwrap_or(443),
             ready: Box::new(ready),
         });
         let shell = Shell::new(
@@ -352,7 +378,7 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || house.close()).await;
     }
 
-    fn banner(&self) -> Banner {
+    fn banner(&self, program: String) -> Banner {
         let pki = &self.house.pki;
         Banner {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -362,6 +388,7 @@ impl Server {
             leaf: (&pki.leaf_facts()).into(),
             trust: trust_commands(pki, &self.url),
             password_file: first_start::password_file(&self.house.data_dir),
+            program,
             notices: self.notices.iter().cloned().chain(pki.warnings()).collect(),
         }
     }
@@ -375,13 +402,18 @@ fn until(stopping: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + us
     }
 }
 
+/// The port of the first TLS listener.
+fn tls_port(addresses: &[(SocketAddr, Kind)]) -> Option<u16> {
+    addresses.iter().find(|(_, kind)| *kind == Kind::Tls).map(|(address, _)| address.port())
+}
+
 /// The URL that commands are shown with: the reverse proxy's; else our full name on the standard port; else, by hand on
 /// another port, the name that was asked for, or `localhost`, which always works where somebody tries this out.
 fn public_url(config: &Config, pki: &Pki, addresses: &[(SocketAddr, Kind)]) -> String {
     if let Some(url) = &config.external_url {
         return url.trim_end_matches('/').to_owned();
     }
-    let port = addresses.iter().find(|(_, kind)| *kind == Kind::Tls).map_or(443, |(address, _)| address.port());
+    let port = tls_port(addresses).unwrap_or(443);
     let host = if config.fqdn.is_some() || port == 443 { pki.fqdn() } else { "localhost".to_owned() };
     format!("https://{}", crate::http::request::authority("https", &host, port))
 }
@@ -401,13 +433,14 @@ fn trust_commands(pki: &Pki, url: &str) -> Vec<TrustCommand> {
 
 /// Serves until SIGTERM or SIGINT. In this order: store, keys, accounts, sessions, listeners (passed in by systemd,
 /// or bound here: `config.listen`, else 443 where this process may, else 8443 with a notice), the administration
-/// socket, jobs, READY=1, the banner (`cli::banner`) on standard output. SIGHUP looks again at addresses and age of
-/// the certificate. Ends when running requests are done or `limits.shutdown_seconds` have passed; a second signal
-/// ends it at once.
+/// socket, jobs, READY=1, the [`banner`] on standard output. SIGHUP looks again at addresses and age of the certificate.
+/// Ends when running requests are done or `limits.shutdown_seconds` have passed; a second signal ends it at once.
+///
+/// `program` is how this program has to be called for this registry, for the commands of the banner.
 ///
 /// # Errors
 /// [`ServeError`] in words; nothing is half open then.
-pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
+pub async fn run(options: ServeOptions, program: String) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::of)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::of)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::of)?;
@@ -422,7 +455,7 @@ pub async fn run(options: ServeOptions) -> Result<(), ServeError> {
     for (address, kind) in &server.addresses {
         tracing::info!(%address, listener = kind.label(), "listening");
     }
-    print_banner(&server.banner());
+    print_banner(&server.banner(program));
 
     loop {
         tokio::select! {

@@ -1,6 +1,7 @@
 //! What every verb shares: the global flags, the settings, the data directory, and a way to print.
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,20 @@ impl Context {
     /// Whether `--json` was given.
     pub fn json(&self) -> bool {
         self.globals.json
+    }
+
+    /// This program as it was called, with the global flags that lead to the same registry: what a person can paste.
+    pub fn program(&self) -> String {
+        let mut words = vec![called(std::env::args().next(), std::env::var_os("PATH"))];
+        let data_dir = self.globals.data_dir.as_ref().filter(|dir| *dir != Path::new(data_dir::SYSTEM_DIR));
+        for (flag, value) in [("--config", self.globals.config.as_ref()), ("--data-dir", data_dir)] {
+            words.extend(value.iter().flat_map(|path| [flag.to_owned(), path.display().to_string()]));
+        }
+        let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+        let quoted = words
+            .into_iter()
+            .map(|word| if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) });
+        quoted.collect::<Vec<_>>().join(" ")
     }
 
     /// The settings; read once, their warnings printed once.
@@ -185,5 +200,32 @@ impl Context {
     pub fn print_json(&self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(value).map_err(CliError::failed)?;
         self.print(&format!("{text}\n"))
+    }
+}
+
+/// The name that a shell would find the same program by.
+fn called(name: Option<String>, path: Option<OsString>) -> String {
+    let on_path = |dir: &Path| path.as_ref().is_some_and(|path| std::env::split_paths(path).any(|entry| entry == dir));
+    let elsewhere = |name: &String| Path::new(name).parent().is_some_and(|dir| dir != Path::new("") && !on_path(dir));
+    name.filter(elsewhere).unwrap_or_else(|| "msr-lite".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_pasted() {
+        let globals = |data: &str| Globals { data_dir: Some(data.into()), ..Globals::default() };
+        let program = |data: &str| Context::new(globals(data), Vec::new()).program();
+        assert!(program("./data").ends_with(" --data-dir ./data"));
+        assert!(program("/srv/my data").ends_with(" --data-dir '/srv/my data'"));
+        assert!(!program(data_dir::SYSTEM_DIR).contains("--data-dir"), "it is found without");
+        assert!(program("it's").ends_with(r" --data-dir 'it'\''s'"));
+        let called = |name: &str| called(Some(name.to_owned()), Some("/usr/bin:/usr/local/bin".into()));
+        for installed in ["msr-lite", "/usr/local/bin/msr-lite"] {
+            assert_eq!(called(installed), "msr-lite");
+        }
+        assert_eq!(called("target/release/msr-lite"), "target/release/msr-lite");
     }
 }

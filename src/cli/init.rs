@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::instance::Instance;
 use super::serve::NameArgs;
 use super::{CliError, Context, Exit};
-use crate::serve;
+use crate::ops::Status;
 use crate::serve::admin::{AdminAnswer, AdminRequest, Way};
+use crate::serve::{self, Initialised, ServeError};
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\
@@ -29,19 +30,11 @@ Example:
 /// # Errors
 /// When the settings or the data directory do not do, or something cannot be made.
 pub fn run(context: &Context, args: &NameArgs) -> Result<Exit, CliError> {
-    let (data_dir, instance, fresh, password_file) = match context.ask(&AdminRequest::Status)? {
-        Some(AdminAnswer::Status(status)) => (status.data_dir.into(), status.instance, false, None),
-        Some(_) => return Err(CliError::failed("the running server did not say which instance it is")),
-        None => {
-            let options = context.serve_options(args.admin_password_file.clone())?;
-            context.say(Way::Store);
-            let made = serve::initialise(&options)?;
-            if rustix::process::geteuid().is_root() {
-                hand_over(&options.data_dir)?;
-            }
-            (options.data_dir, made.instance, made.fresh, made.password_file)
-        }
+    let made = match of_server(context)? {
+        Some(made) => made,
+        None => of_store(context, args)?,
     };
+    let (data_dir, Initialised { instance, fresh, password_file }) = made;
     let record = Instance { id: instance.clone(), data_dir };
     let recorded = rustix::process::geteuid().is_root() && record.record(context.instance_file())?;
     if context.json() {
@@ -60,6 +53,33 @@ pub fn run(context: &Context, args: &NameArgs) -> Result<Exit, CliError> {
         context.print(&format!("Written: {}\n", context.instance_file().display()))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the running server says about itself, if there is one.
+fn of_server(context: &Context) -> Result<Option<(PathBuf, Initialised)>, CliError> {
+    match context.ask(&AdminRequest::Status)? {
+        None => Ok(None),
+        Some(AdminAnswer::Status(status)) => {
+            let Status { data_dir, instance, .. } = *status;
+            Ok(Some((data_dir.into(), Initialised { instance, fresh: false, password_file: None })))
+        }
+        Some(_) => Err(CliError::failed("the running server did not say which instance it is")),
+    }
+}
+
+/// Makes what is missing, with the store opened here.
+fn of_store(context: &Context, args: &NameArgs) -> Result<(PathBuf, Initialised), CliError> {
+    let options = context.serve_options(args.admin_password_file.clone())?;
+    let made = match serve::initialise(&options) {
+        // A server that was starting when it was asked first has done the work.
+        Err(error @ ServeError::InUse { .. }) => return of_server(context)?.ok_or_else(|| error.into()),
+        made => made?,
+    };
+    context.say(Way::Store);
+    if rustix::process::geteuid().is_root() {
+        hand_over(&options.data_dir)?;
+    }
+    Ok((options.data_dir, made))
 }
 
 /// Gives what root made in the data directory to the directory's owner, the user that will serve it.

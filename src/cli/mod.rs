@@ -32,9 +32,9 @@ pub use error::{CliError, Exit};
 
 const AFTER_HELP: &str = "\
 First steps:
-  msr-lite serve --data-dir ./data      # start a registry; it prints what to do next
-  msr-lite status                       # how it is
-  msr-lite trust show                   # how clients come to trust it
+  msr-lite serve --data-dir ./data        # start a registry; it prints what to do next
+  msr-lite status --data-dir ./data       # how it is
+  msr-lite trust show --data-dir ./data   # how clients come to trust it
 
 A setting comes from a flag, else a variable (MSR_LITE_LISTEN, MSR_LITE_LIMITS__MANIFEST_BYTES, …), else the file, \
 else its default; `msr-lite config show --origin` tells which. `msr-lite VERB --help` has examples.

@@ -99,7 +99,7 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<Exit, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::failed(format!("the runtime cannot start: {error}")))?;
-    runtime.block_on(serve::run(options))?;
+    runtime.block_on(serve::run(options, context.program()))?;
     Ok(Exit::Done)
 }
 
@@ -107,7 +107,7 @@ impl From<serve::ServeError> for CliError {
     fn from(error: serve::ServeError) -> Self {
         match error {
             serve::ServeError::WrongInstance { .. } => Self::setup(error),
-            serve::ServeError::Failed(_) => Self::failed(error),
+            serve::ServeError::InUse { .. } | serve::ServeError::Failed(_) => Self::failed(error),
         }
     }
 }

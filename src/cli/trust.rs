@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,8 +17,10 @@ use super::cert::read_file;
 use super::{CliError, Context, Exit};
 use crate::base::Clock;
 use crate::client::{Names, Outbound, OutboundError, Roots, Verdict, handshake};
+use crate::ops::status::Serves;
 use crate::pki::trust::{OneLiner, RegistryHost, TrustMaterial, one_liners, script};
 use crate::pki::{CertificateFacts, PkiError, Published, SubjectName, covers};
+use crate::serve::admin::{AdminAnswer, AdminRequest};
 
 /// A `ca.crt` has some hundred bytes; a chain of them some thousand.
 const CA_LIMIT: usize = 64 * 1024;
@@ -28,7 +30,7 @@ const CA_LIMIT: usize = 64 * 1024;
 pub enum TrustCommand {
     /// At the registry: print fingerprints, names and the commands for clients
     Show {
-        /// The registry as clients write it: HOST or HOST:PORT [default: its full name, port 443]
+        /// The registry as clients write it: HOST or HOST:PORT [default: its full name and the port that it serves on]
         #[arg(long)]
         host: Option<RegistryHost>,
     },
@@ -174,31 +176,68 @@ impl Machine {
 /// # Errors
 /// In words; then nothing was written.
 pub fn run(context: &Context, command: &TrustCommand) -> Result<Exit, CliError> {
-    let data = match command {
-        TrustCommand::Show { .. } => Some(context.existing_data_dir()?),
+    let served = match command {
+        TrustCommand::Show { .. } => Some(Served::find(context)?),
         _ => None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let machine = Machine::this();
-    let done = carry_out(command, data.as_deref(), context.json(), &machine);
+    let done = carry_out(command, served.as_ref(), context.json(), &machine);
     let reply = runtime.block_on(done).map_err(CliError::failed)?;
     context.print(&reply.text)?;
     Ok(if reply.good { Exit::Done } else { Exit::Found })
 }
 
-/// Carries a verb out. `data` is the registry's data directory; only `show` needs it.
+/// This machine's registry, and where clients reach it.
+struct Served {
+    /// Its data directory.
+    data: PathBuf,
+    /// Its URL as the running server tells it; else the setting `external_url`.
+    url: Option<String>,
+    /// The port that it speaks TLS on.
+    port: u16,
+}
+
+impl Served {
+    fn find(context: &Context) -> Result<Self, CliError> {
+        let data = context.existing_data_dir()?;
+        if let Some(AdminAnswer::Status(status)) = context.ask(&AdminRequest::Status)? {
+            let tls = status.listeners.iter().find(|listener| listener.serves == Serves::Https);
+            let address = tls.and_then(|listener| listener.address.parse().ok());
+            return Ok(Self { data, url: Some(status.url), port: address.map_or(443, |a: SocketAddr| a.port()) });
+        }
+        let config = &context.config()?.config;
+        let port = config.listen.first().map_or(443, SocketAddr::port);
+        Ok(Self { data, url: config.external_url.clone(), port })
+    }
+
+    /// How clients write it: as its URL says, if the certificate covers that and others can dial it; else its full name
+    /// and the port that it serves on.
+    fn host(&self, published: &Published) -> Result<RegistryHost, PkiError> {
+        let url = self.url.as_deref().and_then(|url| url.strip_prefix("https://"));
+        let host = url.and_then(|host| host.trim_end_matches('/').parse::<RegistryHost>().ok());
+        match host.filter(|host| host.host() != "localhost" && published.covers(&host.host())) {
+            Some(host) => Ok(host),
+            None => RegistryHost::new(&full_name(published), self.port),
+        }
+    }
+}
+
+/// Carries a verb out. Only `show` needs to know what this machine serves.
 async fn carry_out(
     command: &TrustCommand,
-    data: Option<&Path>,
+    served: Option<&Served>,
     json: bool,
     machine: &Machine,
 ) -> Result<TrustReply, TrustError> {
     match command {
         TrustCommand::Show { host } => {
-            let data = data.ok_or_else(|| {
+            let served = served.ok_or_else(|| {
                 TrustError::Said("`trust show` reads a registry's data directory: name it with --data-dir".into())
             })?;
-            show(&Published::read(data)?, host.as_ref())
+            let published = Published::read(&served.data)?;
+            let host = host.as_ref().map_or_else(|| served.host(&published), |host| Ok(host.clone()))?;
+            show(&published, &host)
         }
         TrustCommand::Install { at, fingerprint } => {
             let material = match &at.ca {
@@ -220,8 +259,7 @@ async fn carry_out(
     }
 }
 
-fn show(published: &Published, host: Option<&RegistryHost>) -> Result<TrustReply, TrustError> {
-    let host = &host.map_or_else(|| full_name(published), |host| Ok(host.clone()))?;
+fn show(published: &Published, host: &RegistryHost) -> Result<TrustReply, TrustError> {
     if !published.covers(&host.host()) {
         let name = host.host();
         return Err(TrustError::Said(format!(
@@ -257,11 +295,10 @@ fn show(published: &Published, host: Option<&RegistryHost>) -> Result<TrustReply
 
 /// The registry's full name: the subject of our own certificates. An imported one's may say anything, but it covers
 /// something.
-fn full_name(published: &Published) -> Result<RegistryHost, PkiError> {
+fn full_name(published: &Published) -> String {
     let subject = published.leaf.subject.strip_prefix("CN=").filter(|name| published.covers(name));
     let any = || published.leaf.names.iter().map(SubjectName::to_string).find(|name| !name.starts_with('*'));
-    let name = subject.map(ToOwned::to_owned).or_else(any).unwrap_or_else(|| "localhost".into());
-    RegistryHost::new(&name, 443)
+    subject.map(ToOwned::to_owned).or_else(any).unwrap_or_else(|| "localhost".into())
 }
 
 /// Fetches `/ca.crt` in clear: what makes it authentic is the fingerprint, which the caller compares. The TLS port

@@ -46,6 +46,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Clients that refuse our certificate.
     pub handshakes: Handshakes,
+    /// The port of the first TLS listener as it is bound, whatever was asked for; 443 when there is none.
+    pub tls_port: u16,
     /// Whether the registry can do its work, for `/readyz`: `Err` says what is missing.
     pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
 }

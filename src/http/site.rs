@@ -60,16 +60,15 @@ fn not_found() -> Reply {
 }
 
 impl App {
-    /// The URL over TLS for the same client: what it used when that was TLS, else the same name, if our certificate
-    /// covers it, at the port that is configured first.
+    /// The URL over TLS for the same client: what it used when that was TLS (or the reverse proxy's, when that is),
+    /// else the same name, if our certificate covers it, at our own TLS port.
     fn tls_base(&self, context: &Context) -> String {
         if context.scheme == "https" {
             return context.base_url();
         }
-        let port = self.config.listen.first().map_or(443, std::net::SocketAddr::port);
         let host = Authority::parse(&context.authority).map(|authority| authority.host.to_owned());
         let host = host.filter(|host| self.pki.covers(host)).unwrap_or_else(|| self.pki.fqdn());
-        format!("https://{}", authority("https", &host, port))
+        format!("https://{}", authority("https", &host, self.tls_port))
     }
 
     fn readiness(&self, not: impl FnOnce(String) -> Reply) -> Reply {

@@ -1,7 +1,7 @@
 //! Floor 2: our own certificate authority and the server's certificate.
 //!
 //! Clients trust the authority once; names and addresses may then change, and certificates be renewed, without any
-//! client noticing. What is served and shown is one immutable [`State`] behind a pointer: readers never wait, and a
+//! client noticing. What is served and shown is one immutable `State` behind a pointer: readers never wait, and a
 //! change is complete or has not happened.
 
 use std::collections::BTreeSet;

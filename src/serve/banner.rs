@@ -22,6 +22,8 @@ pub struct Banner {
     pub trust: Vec<TrustCommand>,
     /// Where the first password of `admin` stands, while it does.
     pub password_file: Option<PathBuf>,
+    /// This program as it has to be called for this registry, e.g. `target/release/msr-lite --data-dir ./data`.
+    pub program: String,
     /// What else should be read, e.g. that 443 could not be bound; a sentence each.
     pub notices: Vec<String>,
 }
@@ -44,7 +46,10 @@ impl Banner {
 
     /// The banner as text, each line at most as long as its longest command.
     pub fn text(&self) -> String {
-        let host = self.host();
+        let (host, program) = (self.host(), &self.program);
+        let port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+        let bare = host.rsplit_once(':').filter(|(_, tail)| port(tail)).map_or(host, |(bare, _)| bare);
+        let here = bare == "localhost";
         let day = |time: crate::base::Timestamp| time.to_string().chars().take(10).collect::<String>();
         let mut text = String::new();
         let _ = write!(
@@ -69,10 +74,10 @@ impl Banner {
         for notice in &self.notices {
             let _ = writeln!(text, "  Note         {notice}");
         }
-        let _ = write!(
-            text,
-            "\nOnce on each machine that pushes or pulls; the command compares what it fetches before it uses it:\n\n"
-        );
+        if !self.trust.is_empty() {
+            let place = if here { "this machine" } else { "each machine that pushes or pulls" };
+            let _ = write!(text, "\nOnce on {place}; the command compares what it fetches before it uses it:\n\n");
+        }
         for TrustCommand { client, command } in &self.trust {
             let _ = writeln!(text, "  # {client}\n  {command}");
         }
@@ -83,8 +88,10 @@ impl Banner {
              docker tag IMAGE {host}/admin/hello:1.0\n  \
              docker push {host}/admin/hello:1.0\n  \
              docker pull {host}/admin/hello:1.0\n\n\
-             podman takes the same words. Every name above works in place of {host}, once it is trusted by that name.\n\
-             A name is missing? msr-lite cert add NAME. How is the registry? msr-lite status.\n\n",
+             podman takes the same words. Every name above works in place of {bare}, once it is trusted by that name.\n\n  \
+             {program} trust show       # what other machines need\n  \
+             {program} cert add NAME    # a name or address is missing\n  \
+             {program} status           # how the registry is\n\n",
         );
         text
     }
@@ -116,6 +123,7 @@ pub(crate) mod tests {
             leaf: certificate(&["registry.lab", "localhost", "192.0.2.7"]),
             trust: vec![TrustCommand { client: "docker".into(), command: "curl … | sha256sum -c && …".into() }],
             password_file: Some("/srv/data/initial-admin-password".into()),
+            program: "msr-lite --data-dir ./data".into(),
             notices: vec!["port 443 needs root, so 8443 is used".into()],
         }
     }
@@ -135,9 +143,18 @@ pub(crate) mod tests {
             "docker login -u admin localhost:8443",
             "docker push localhost:8443/admin/hello:1.0",
             "docker pull localhost:8443/admin/hello:1.0",
+            "in place of localhost, ",
+            "  msr-lite --data-dir ./data status ",
+            "  msr-lite --data-dir ./data trust show ",
         ] {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_command_by_localhost_is_not_offered_to_other_machines() {
+        assert!(banner("https://localhost:8443").text().contains("\nOnce on this machine;"));
+        assert!(banner("https://registry.lab").text().contains("\nOnce on each machine that pushes or pulls;"));
     }
 
     #[test]

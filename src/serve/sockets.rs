@@ -40,9 +40,16 @@ pub(super) fn bind(config: &Config) -> Result<AllBound, ServeError> {
             bind_usual_port(&mut all)?;
         }
         for address in &config.listen {
-            all.sockets.push(bind_one(*address, Kind::Tls, &config.listen).map_err(|error| {
-                ServeError::Failed(format!("cannot listen on {address}: {error}{}", hint(*address, &error)))
-            })?);
+            match bind_one(*address, Kind::Tls, &config.listen) {
+                Ok(bound) => all.sockets.push(bound),
+                Err(error) if can_do_without(*address, &error, &config.listen) => {
+                    all.notices.push(format!("this machine has no IPv6, so nothing listens on {address}"));
+                }
+                Err(error) => {
+                    let hint = hint(*address, &error);
+                    return Err(ServeError::Failed(format!("cannot listen on {address}: {error}{hint}")));
+                }
+            }
         }
     }
     let clear = config.http.iter().map(|address| (*address, Kind::Clear, "http"));
@@ -54,6 +61,16 @@ pub(super) fn bind(config: &Config) -> Result<AllBound, ServeError> {
         })?);
     }
     Ok(all)
+}
+
+/// Whether this is every IPv6 address of a kernel that has none, with every IPv4 address asked for beside it: who writes
+/// both means "all that there are".
+fn can_do_without(address: SocketAddr, error: &io::Error, asked: &[SocketAddr]) -> bool {
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    address.is_ipv6()
+        && address.ip().is_unspecified()
+        && error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+        && asked.contains(&v4)
 }
 
 fn hint(address: SocketAddr, error: &io::Error) -> String {
@@ -143,6 +160,17 @@ mod tests {
             return;
         };
         assert_eq!(v6.address.port(), port);
+    }
+
+    #[test]
+    fn a_kernel_without_ipv6_is_no_reason_not_to_serve() {
+        let both: Vec<SocketAddr> = vec!["0.0.0.0:8443".parse().unwrap(), "[::]:8443".parse().unwrap()];
+        let none = io::Error::from(rustix::io::Errno::AFNOSUPPORT);
+        assert!(can_do_without(both[1], &none, &both));
+        assert!(!can_do_without(both[1], &none, &both[1..]), "nothing else was asked for");
+        assert!(!can_do_without(both[0], &none, &both));
+        assert!(!can_do_without("[::1]:8443".parse().unwrap(), &none, &both));
+        assert!(!can_do_without(both[1], &io::Error::from(rustix::io::Errno::ADDRINUSE), &both));
     }
 
     #[test]

@@ -59,12 +59,28 @@ impl Lab {
         let line = line.replace("PORT", &self.port.to_string()).replace("SHA", &self.pki.ca_pem_sha256());
         let words = std::iter::once("trust").chain(line.split(' '));
         let line = Line::try_parse_from(words).unwrap();
-        carry_out(&line.trust, Some(self.data.path()), line.json, &self.machine).await
+        let served = Served { data: self.data.path().to_owned(), url: None, port: self.port };
+        carry_out(&line.trust, Some(&served), line.json, &self.machine).await
     }
 
     fn docker_file(&self) -> PathBuf {
         self.root.path().join(format!("etc/docker/certs.d/registry.lab:{}/ca.crt", self.port))
     }
+}
+
+#[tokio::test]
+async fn commands_for_clients_name_what_clients_can_dial() {
+    let lab = Lab::new().await;
+    let published = Published::read(lab.data.path()).unwrap();
+    let host = |url: Option<&str>, port| {
+        let served = Served { data: lab.data.path().to_owned(), url: url.map(str::to_owned), port };
+        served.host(&published).unwrap().to_string()
+    };
+    assert_eq!(host(None, 443), "registry.lab");
+    assert_eq!(host(Some("https://registry/"), 8443), "registry");
+    // Nobody else's localhost is ours, and a proxy that shows a certificate of its own needs no trust in ours.
+    assert_eq!(host(Some("https://localhost:8443"), 8443), "registry.lab:8443");
+    assert_eq!(host(Some("https://hub.lab"), 8443), "registry.lab:8443");
 }
 
 #[tokio::test]
@@ -131,7 +147,8 @@ async fn show_prints_what_clients_need() {
     }
     assert!(shown.contains("names      localhost, registry, registry.lab, 127.0.0.1"), "{shown}");
     assert!(shown.contains(&format!("http://registry.lab:{}/trust.sh", lab.port)), "{shown}");
-    assert!(lab.run("show").await.unwrap().text.starts_with("registry     registry.lab\n"));
+    let by_default = format!("registry     registry.lab:{}\n", lab.port);
+    assert!(lab.run("show").await.unwrap().text.starts_with(&by_default), "the port that it serves on");
     let error = lab.run("show --host other.lab").await.unwrap_err().to_string();
     assert!(error.contains("cert add other.lab"), "{error}");
     let parsed = Line::try_parse_from(["trust", "show", "--host", "$(id)"]).err().unwrap();

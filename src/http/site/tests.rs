@@ -47,7 +47,7 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
     let manifest = ManifestLimits { references: 100, depth: 32 };
     let settings = Settings { accept_incomplete: true, lease: Duration::from_hours(24), manifest };
     let registry = Registry::new(meta, blobs, clock.clone(), settings);
-    (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, ready }), healthy)
+    (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, tls_port: 9443, ready }), healthy)
 }
 
 /// Asks the routes alone, from this peer.
@@ -88,6 +88,19 @@ async fn public_pages_need_no_sign_in_and_know_their_methods() {
     assert!(home.contains("docker login registry.lab:8443") && home.contains("/ca.crt"), "{home}");
     let nothing = ask(&app, "192.0.2.9", get("/nothing")).await;
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn in_clear_the_trust_page_leads_to_the_port_that_speaks_tls() {
+    let (app, _) = app().await;
+    let mut head = get("/trust").into_parts().0;
+    head.headers.insert(HOST, "registry.lab:5000".parse().unwrap());
+    let local = "192.0.2.5:5000".parse().unwrap();
+    let ends = Ends { peer: "192.0.2.9:40000".parse().unwrap(), local, tls: false };
+    let front = Front::new(&app.config, app.pki.clone()).unwrap();
+    let context = front.context("1".repeat(16), ends, &head).unwrap();
+    let page = text(app.answer(&context, Request::from_parts(head, RequestBody::from_bytes(""))).await).await;
+    assert!(page.contains("the registry registry.lab:9443\n") && !page.contains(":5000"), "{page}");
 }
 
 #[tokio::test]

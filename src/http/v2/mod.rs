@@ -1,5 +1,5 @@
 //! The distribution API (and Docker's): [`route`] reads a request, this file asks who it is and whether they may, and
-//! one file per noun answers: [`blobs`], [`uploads`], [`manifests`], [`tags`], [`referrers`], [`catalog`]; the token
+//! one file per noun answers: `blobs`, `uploads`, `manifests`, `tags`, `referrers`, `catalog`; the token
 //! service is in [`auth`], statuses and codes in [`error`].
 
 pub mod auth;
