@@ -7,7 +7,7 @@ use super::blobs::{header, is_known_to_client, not_modified};
 use super::{Call, Outcome, digest_header, error};
 use crate::http::RequestBody;
 use crate::http::reply::{Body, Reply, empty};
-use crate::oci::{Reference, RepoName, Tag};
+use crate::oci::{Code, Reference, RepoName, Tag};
 use crate::registry::RegistryError;
 
 /// Tags in one `OCI-Tag` header: the line stays below what proxies take.
@@ -49,7 +49,10 @@ pub(super) async fn put(
         Ok(body) => body,
         Err(stopped) => return Ok(error::manifest_body(&stopped)),
     };
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Ok(content_type) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str).transpose() else {
+        let message = "the Content-Type is not ASCII; send the manifest's own media type";
+        return Ok(error::reply(StatusCode::BAD_REQUEST, Code::ManifestInvalid, message));
+    };
     let pushed = call.app.registry.push_manifest(call.actor(), repo, reference, tags, content_type, body).await?;
 
     let mut reply = empty(StatusCode::CREATED);
