@@ -79,7 +79,8 @@ impl Call<'_> {
 pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>) -> Reply {
     let (head, body) = request.into_parts();
     let uri = &head.uri;
-    let operation = match route::parse(&head.method, uri.path(), uri.query(), &ctx.authority) {
+    let own_hosts = [ctx.authority.as_str(), ctx.own_host.as_deref().unwrap_or_default()];
+    let operation = match route::parse(&head.method, uri.path(), uri.query(), &own_hosts) {
         Ok(operation) => operation,
         Err(error) => return error::route(&error),
     };
