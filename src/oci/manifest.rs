@@ -212,6 +212,10 @@ const SCHEMA_ONE: [&str; 2] = [
 
 const MEDIA_TYPE: &str = "a media type, of the form type/subtype";
 
+/// Bytes of the longest media type (RFC 6838 §4.2: 127 on either side of the slash).
+const MAX_ARTIFACT_TYPE: usize = 255;
+const ARTIFACT_TYPE: &str = "a media type, of at most 255 bytes";
+
 /// The beginning of what a client sent, short enough for a message.
 fn excerpt(text: &str) -> String {
     text.chars().take(80).collect()
@@ -245,7 +249,7 @@ impl Reader {
     fn read(&self, media_type: MediaType, form: Form, document: Document) -> Result<Manifest, ManifestError> {
         let mut manifest = Manifest {
             media_type,
-            artifact_type: self.text(document.artifact_type, || "artifactType".to_owned())?,
+            artifact_type: self.artifact_type(document.artifact_type)?,
             config_media_type: None,
             references: Vec::new(),
             subject: self.one(document.subject, "subject")?,
@@ -299,6 +303,18 @@ impl Reader {
     /// A text; an empty one counts as absent.
     fn text(&self, found: Found<String>, field: impl FnOnce() -> String) -> Result<Option<String>, ManifestError> {
         Ok(self.value(found, field, "a text")?.filter(|text| !text.is_empty()))
+    }
+
+    /// What the manifest says that it is. It stands in rows, so it has the length of a media type at most; its form is
+    /// not looked at, for tools write words of their own there.
+    fn artifact_type(&self, found: Found<String>) -> Result<Option<String>, ManifestError> {
+        let field = "artifactType";
+        match self.text(found, || field.to_owned())? {
+            Some(text) if text.len() > MAX_ARTIFACT_TYPE && self.strict => {
+                Err(ManifestError::Malformed { field: field.to_owned(), expected: ARTIFACT_TYPE })
+            }
+            text => Ok(text),
+        }
     }
 
     fn annotations(

@@ -1,6 +1,7 @@
 //! Admission: the ordered list of checks that every change passes inside its own transaction. Each is pure: facts and
 //! proposal in, verdict out. The first Deny wins.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::commit::{Change, Proposal};
@@ -60,22 +61,17 @@ impl Facts {
         let mut facts = Self { repo: repo::id_of(tx, &proposal.repo)?, ..Self::default() };
         match &proposal.change {
             Change::PutManifest(new) => {
+                let mut noted = HashSet::new();
                 for reference in &new.manifest.references {
                     let digest = reference.descriptor.digest;
-                    let Some(repo) = facts.repo else {
-                        facts.note_missing(digest, false);
-                        continue;
+                    let lost = match facts.repo {
+                        None => None,
+                        Some(repo) if is_here(tx, repo, reference.role, &digest)? => continue,
+                        Some(repo) => lease::lost(tx, repo, &digest)?,
                     };
-                    let here = match reference.role {
-                        Role::Config | Role::Layer => blob::is_linked(tx, repo, &digest)?,
-                        Role::Child => manifest::get(tx, repo, &digest)?.is_some(),
-                        Role::ForeignChild => {
-                            blob::is_linked(tx, repo, &digest)? || manifest::get(tx, repo, &digest)?.is_some()
-                        }
-                    };
-                    if !here {
-                        let lost = lease::lost(tx, repo, &digest)?;
-                        facts.note_missing(digest, lost.is_some_and(|when| now.since(when) < LOST_KEPT));
+                    if noted.insert(digest) {
+                        let lost_lately = lost.is_some_and(|when| now.since(when) < LOST_KEPT);
+                        facts.missing.push(Missing { digest, lost_lately });
                     }
                 }
                 if let Some(repo) = facts.repo {
@@ -94,12 +90,15 @@ impl Facts {
         }
         Ok(facts)
     }
+}
 
-    fn note_missing(&mut self, digest: Digest, lost_lately: bool) {
-        if self.missing.iter().all(|missing| missing.digest != digest) {
-            self.missing.push(Missing { digest, lost_lately });
-        }
-    }
+/// Whether the repository has what a manifest refers to in this role.
+fn is_here(tx: &impl Read, repo: RepoId, role: Role, digest: &Digest) -> Result<bool, RegistryError> {
+    Ok(match role {
+        Role::Config | Role::Layer => blob::is_linked(tx, repo, digest)?,
+        Role::Child => manifest::get(tx, repo, digest)?.is_some(),
+        Role::ForeignChild => blob::is_linked(tx, repo, digest)? || manifest::get(tx, repo, digest)?.is_some(),
+    })
 }
 
 /// A check: pure, cheap, named by its policy.

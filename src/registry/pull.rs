@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{Registry, RegistryError, known};
 use crate::base::FileId;
-use crate::meta::{Read, blob, lease, manifest, repo, tag};
+use crate::meta::manifest::ManifestRow;
+use crate::meta::{Read, WriteError, WriteTx, blob, lease, manifest, repo, tag};
 use crate::oci::{Digest, MediaType, Reference, RepoName};
 
 /// A manifest as it is given out.
@@ -39,26 +40,15 @@ pub struct PulledBlob {
 }
 
 impl Registry {
-    /// A manifest by tag or digest (end-3).
+    /// A manifest to be read, by tag or digest (end-3, `GET`).
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
-    pub fn pull_manifest(
-        &self,
-        name: &RepoName,
-        reference: &Reference,
-        with_body: bool,
-    ) -> Result<PulledManifest, RegistryError> {
-        let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: reference.clone() };
+    pub fn pull_manifest(&self, name: &RepoName, reference: &Reference) -> Result<PulledManifest, RegistryError> {
         self.meta().read(|tx| {
-            let id = known(tx, name)?;
-            let digest = match reference {
-                Reference::Digest(digest) => *digest,
-                Reference::Tag(tag) => tag::get(tx, id, tag)?.ok_or_else(unknown)?.digest,
-            };
-            let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
-            let body = if with_body { Some(manifest::body(tx, &digest, row.size)?) } else { None };
-            Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
+            let (digest, row) = stored_manifest(tx, name, reference)?;
+            let body = manifest::body(tx, &digest, row.size)?;
+            Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body: Some(body) })
         })
     }
 
@@ -88,29 +78,86 @@ impl Registry {
         digest: &Digest,
         may_push: bool,
     ) -> Result<PulledBlob, RegistryError> {
-        let lease = u64::try_from(self.settings().lease.as_millis()).unwrap_or(u64::MAX);
-        let now = self.clock().steady();
-        let (size, left) = self.meta().read(|tx| {
+        let (size, until) = self.meta().read(|tx| {
             let row = linked_row(tx, name, digest)?;
-            let until = if may_push { lease::until(tx, digest)? } else { u64::MAX };
-            Ok::<_, RegistryError>((row.size, until.saturating_sub(now)))
+            Ok::<_, RegistryError>((row.size, lease::until(tx, digest)?))
         })?;
-        if left < lease / 2 {
-            let (name, digest) = (name.clone(), *digest);
-            let renewed = self.meta().write(move |tx| {
-                linked_row(tx, &name, &digest)?;
-                lease::grow(tx, &digest, now.saturating_add(lease))?;
-                Ok::<_, RegistryError>(())
-            });
-            match renewed.await {
-                Ok(()) => {}
-                // If the lease cannot be written (full disk), pushes are refused anyway: the answer stays 200.
-                Err(crate::meta::WriteError::Store(error)) => tracing::warn!(%error, "a lease could not be renewed"),
-                Err(crate::meta::WriteError::Refused(error)) => return Err(error),
-            }
+        if may_push {
+            let name = name.clone();
+            self.renew_lease(*digest, until, move |tx, digest| linked_row(tx, &name, digest).map(drop)).await?;
         }
         Ok(PulledBlob { size, bytes: None })
     }
+
+    /// Whether a manifest is here (end-3, `HEAD`). A caller who `may_push` will rely on the answer and push an index
+    /// that names it, so the answer renews the lease as [`Registry::head_blob`] does.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
+    pub async fn head_manifest(
+        &self,
+        name: &RepoName,
+        reference: &Reference,
+        may_push: bool,
+    ) -> Result<PulledManifest, RegistryError> {
+        let (found, until) = self.meta().read(|tx| {
+            let (digest, row) = stored_manifest(tx, name, reference)?;
+            let found = PulledManifest { digest, media_type: row.media_type, size: row.size, body: None };
+            Ok::<_, RegistryError>((found, lease::until(tx, &digest)?))
+        })?;
+        if may_push {
+            let name = name.clone();
+            let still_here =
+                move |tx: &WriteTx, digest: &Digest| stored_manifest(tx, &name, &Reference::Digest(*digest)).map(drop);
+            self.renew_lease(found.digest, until, still_here).await?;
+        }
+        Ok(found)
+    }
+
+    /// Lets a lease that was seen to run `until` run on if less than half of it is left, after another look whether
+    /// its content is `still_here`.
+    async fn renew_lease(
+        &self,
+        digest: Digest,
+        until: u64,
+        still_here: impl Fn(&WriteTx, &Digest) -> Result<(), RegistryError> + Send + 'static,
+    ) -> Result<(), RegistryError> {
+        let lease = u64::try_from(self.settings().lease.as_millis()).unwrap_or(u64::MAX);
+        let now = self.clock().steady();
+        if until.saturating_sub(now) >= lease / 2 {
+            return Ok(());
+        }
+        let renewed = self.meta().write(move |tx| {
+            still_here(tx, &digest)?;
+            lease::grow(tx, &digest, now.saturating_add(lease))?;
+            Ok::<_, RegistryError>(())
+        });
+        match renewed.await {
+            Ok(()) => Ok(()),
+            // If the lease cannot be written (full disk), pushes are refused anyway: the answer stays 200.
+            Err(WriteError::Store(error)) => {
+                tracing::warn!(%error, "a lease could not be renewed");
+                Ok(())
+            }
+            Err(WriteError::Refused(error)) => Err(error),
+        }
+    }
+}
+
+/// The manifest that a tag or digest names in the repository.
+fn stored_manifest(
+    tx: &impl Read,
+    name: &RepoName,
+    reference: &Reference,
+) -> Result<(Digest, ManifestRow), RegistryError> {
+    let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: reference.clone() };
+    let id = known(tx, name)?;
+    let digest = match reference {
+        Reference::Digest(digest) => *digest,
+        Reference::Tag(tag) => tag::get(tx, id, tag)?.ok_or_else(unknown)?.digest,
+    };
+    let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
+    Ok((digest, row))
 }
 
 fn unknown(name: &RepoName, digest: &Digest) -> RegistryError {

@@ -8,8 +8,8 @@ use crate::base::{Page, RepoId};
 use crate::meta::{Read, manifest, referrer, repo, tag};
 use crate::oci::{Descriptor, Digest, Manifest, RepoName, Tag};
 
-/// Rows that are read from the store at once.
-const CHUNK: usize = 500;
+/// Rows that are read from the store at once; each may have 64 KiB.
+const CHUNK: usize = 64;
 /// The most descriptors in one answer, and the most bytes of them: manifests, and so this answer, may have 4 MiB.
 const MAX_ENTRIES: usize = 1000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -30,9 +30,7 @@ impl Registry {
         page: &Page,
     ) -> Result<Listed<Descriptor>, RegistryError> {
         let limit = page.n.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES);
-        let wanted = |descriptor: &Descriptor| {
-            artifact_type.is_none_or(|wanted| descriptor.artifact_type.as_deref() == Some(wanted))
-        };
+        let wanted = |kind: Option<&str>| artifact_type.is_none_or(|wanted| kind == Some(wanted));
         self.meta().read(|tx| {
             let Some(id) = repo::id_of(tx, name)? else { return Ok(Listed { entries: Vec::new(), more: false }) };
             let mut last = page.last.as_deref().and_then(|last| Digest::parse(last).ok());
@@ -43,6 +41,10 @@ impl Registry {
                 let rows = referrer::list(tx, id, subject, last.as_ref(), CHUNK)?;
                 let end = rows.last().map(|(digest, _)| *digest);
                 for (digest, row) in rows {
+                    // Asked of the row, so that no body is read for what is not wanted.
+                    if !wanted(row.artifact_type.as_deref()) {
+                        continue;
+                    }
                     let descriptor = match row.descriptor {
                         Some(descriptor) => descriptor,
                         None => match describe_stored(tx, id, &digest)? {
@@ -50,9 +52,6 @@ impl Registry {
                             None => continue,
                         },
                     };
-                    if !wanted(&descriptor) {
-                        continue;
-                    }
                     bytes += serde_json::to_vec(&descriptor).map_or(0, |json| json.len());
                     if entries.len() == limit || (bytes > MAX_BYTES && !entries.is_empty()) {
                         return Ok(Listed { entries, more: limit > 0 });
@@ -69,7 +68,8 @@ impl Registry {
             for descriptor in merged {
                 let stored_row = manifest::get(tx, id, &descriptor.digest)?;
                 let listed_by_row = stored_row.is_some_and(|row| row.subject == Some(*subject));
-                if !known.contains(&descriptor.digest) && !listed_by_row && wanted(&descriptor) {
+                if !known.contains(&descriptor.digest) && !listed_by_row && wanted(descriptor.artifact_type.as_deref())
+                {
                     entries.push(descriptor);
                 }
             }

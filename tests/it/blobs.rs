@@ -30,6 +30,8 @@ on_each_engine! {
                 let none = ask(range).await.unwrap();
                 assert_eq!(none.status(), StatusCode::RANGE_NOT_SATISFIABLE, "{range}");
                 assert_eq!(header(&none, "content-range"), format!("bytes */{size}"));
+                assert_eq!(header(&none, "docker-content-digest"), digest.to_string());
+                assert_eq!(code(none).await, "UNSUPPORTED", "a refusal has a reason");
             }
             assert_eq!(ask("0-1,5-9").await.unwrap().status(), StatusCode::OK, "several ranges: the whole");
         }

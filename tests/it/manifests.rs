@@ -1,6 +1,8 @@
 //! Pushing, pulling and deleting manifests.
 
-use msr_lite::meta::Mode;
+use std::time::Duration;
+
+use msr_lite::meta::{Mode, lease};
 use msr_lite::model::event::Happening;
 use msr_lite::oci::{Algorithm, Digest};
 use reqwest::{Method, StatusCode};
@@ -115,6 +117,39 @@ on_each_engine! {
             assert_eq!(code(refused).await, expected, "{reference} {body}");
         }
         assert_eq!(lab.get("/v2/lab/bad/tags/list").await.status(), StatusCode::NOT_FOUND, "nothing stays behind");
+    }
+
+    async fn an_artifact_type_too_long_for_a_row_is_refused(lab) {
+        let mut manifest = lab.image("lab/kind", b"layer").await;
+        manifest["artifactType"] = "a/".repeat(64 * 1024).into();
+        let refused = lab.put_manifest("lab/kind", "1", OCI_MANIFEST, &manifest).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        let body = refused.text().await.unwrap();
+        assert!(body.contains("artifactType must be a media type, of at most 255 bytes"), "{body}");
+        manifest["artifactType"] = "a".repeat(255).into();
+        let taken = lab.put_manifest("lab/kind", "1", OCI_MANIFEST, &manifest).await;
+        assert_eq!(taken.status(), StatusCode::CREATED);
+    }
+
+    async fn a_content_type_that_is_no_text_is_refused(lab) {
+        let manifest = lab.image("lab/type", b"layer").await.to_string();
+        let odd = reqwest::header::HeaderValue::from_bytes(b"application/\xff").unwrap();
+        let put = lab.request(Method::PUT, "/v2/lab/type/manifests/1").header("content-type", odd).body(manifest);
+        assert_eq!(code(put.send().await.unwrap()).await, "MANIFEST_INVALID");
+    }
+
+    async fn a_head_by_a_pusher_renews_the_lease_of_a_manifest(lab) {
+        let (_, digest) = lab.push_image("lab/lease", "1", b"leased").await;
+        let until = || lab.server.registry().meta().read(|tx| lease::until(tx, &digest)).unwrap();
+        let first = until();
+        let path = format!("/v2/lab/lease/manifests/{digest}");
+        lab.head(&path).await;
+        assert_eq!(until(), first, "more than half of the lease is left");
+        lab.clock.advance(Duration::from_hours(13));
+        lab.get(&path).await;
+        assert_eq!(until(), first, "a pull promises nothing");
+        assert_eq!(lab.head(&path).await.status(), StatusCode::OK);
+        assert!(until() > first);
     }
 
     async fn the_same_bytes_keep_their_type(lab) {

@@ -115,5 +115,10 @@ on_each_engine! {
         assert_eq!(pushed.status(), StatusCode::CREATED, "{}", pushed.text().await.unwrap());
         let listed: Value = lab.get(&format!("/v2/lab/big/referrers/{subject}")).await.json().await.unwrap();
         assert_eq!(listed["manifests"][0]["annotations"]["big"].as_str().unwrap().len(), 200_000);
+        for (kind, count) in [("application/x.sbom", 1), ("application/x.signature", 0)] {
+            let path = format!("/v2/lab/big/referrers/{subject}?artifactType={kind}");
+            let filtered: Value = lab.get(&path).await.json().await.unwrap();
+            assert_eq!(filtered["manifests"].as_array().unwrap().len(), count, "{kind}: the row alone decides");
+        }
     }
 }

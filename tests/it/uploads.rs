@@ -175,3 +175,13 @@ pub(crate) fn files_in(directory: &std::path::Path) -> usize {
     let entries = entries.map(Result::unwrap);
     entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()
 }
+
+/// docker app 0.9 writes the host that it connected to before the source, whatever `external_url` says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mount_names_the_host_that_was_dialled_beside_an_external_url() {
+    let lab = Lab::with(Mode::Normal, |config| config.external_url = Some("https://hub.lab".into())).await;
+    let digest = lab.push_blob("lib/web", b"content").await;
+    let dialled = lab.url("").trim_start_matches("https://").to_owned();
+    let path = format!("/v2/lab/a/blobs/uploads/?mount={digest}&from={dialled}/lib/web");
+    assert_eq!(lab.request(Method::POST, &path).send().await.unwrap().status(), StatusCode::CREATED);
+}

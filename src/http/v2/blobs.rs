@@ -5,10 +5,10 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::{Call, digest_header};
+use super::{Call, digest_header, error};
 use crate::http::reply::{Body, Reply, empty};
 use crate::oci::range::{Asked, asked};
-use crate::oci::{Digest, RepoName};
+use crate::oci::{Code, Digest, RepoName};
 use crate::registry::RegistryError;
 use crate::registry::pull::{BlobBytes, PulledBlob};
 
@@ -28,8 +28,10 @@ pub(super) fn get(
         Asked::Whole => (StatusCode::OK, 0, blob.size),
         Asked::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
         Asked::Unsatisfiable => {
-            let mut reply = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            let message = format!("no byte of this blob lies in the Range: it has {} bytes", blob.size);
+            let mut reply = error::reply(StatusCode::RANGE_NOT_SATISFIABLE, Code::Unsupported, &message);
             reply.headers_mut().insert(CONTENT_RANGE, header(format!("bytes */{}", blob.size)));
+            reply.headers_mut().insert("docker-content-digest", digest_header(digest));
             return Ok(reply);
         }
     };

@@ -7,7 +7,7 @@ use super::blobs::{header, is_known_to_client, not_modified};
 use super::{Call, Outcome, digest_header, error};
 use crate::http::RequestBody;
 use crate::http::reply::{Body, Reply, empty};
-use crate::oci::{Reference, RepoName, Tag};
+use crate::oci::{Code, Reference, RepoName, Tag};
 use crate::registry::RegistryError;
 
 /// Tags in one `OCI-Tag` header: the line stays below what proxies take.
@@ -15,14 +15,19 @@ const TAGS_A_LINE: usize = 20;
 
 /// Gives out a manifest exactly as it was pushed. `Accept` does not bind (content-negotiation.md): nothing is ever
 /// converted, so there is nothing to choose from.
-pub(super) fn get(
+pub(super) async fn get(
     call: &Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     reference: &Reference,
     with_body: bool,
 ) -> Result<Reply, RegistryError> {
-    let manifest = call.app.registry.pull_manifest(repo, reference, with_body)?;
+    let registry = &call.app.registry;
+    let manifest = if with_body {
+        registry.pull_manifest(repo, reference)?
+    } else {
+        registry.head_manifest(repo, reference, call.may_push(repo)).await?
+    };
     if is_known_to_client(headers, &manifest.digest) {
         return Ok(not_modified(&manifest.digest));
     }
@@ -45,11 +50,14 @@ pub(super) async fn put(
     tags: &[Tag],
     body: RequestBody,
 ) -> Outcome {
+    let Ok(content_type) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str).transpose() else {
+        let message = "the Content-Type is not ASCII; send the manifest's own media type";
+        return Ok(error::reply(StatusCode::BAD_REQUEST, Code::ManifestInvalid, message));
+    };
     let body = match body.read_limited(call.app.config.limits.manifest_bytes).await {
         Ok(body) => body,
         Err(stopped) => return Ok(error::manifest_body(&stopped)),
     };
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let pushed = call.app.registry.push_manifest(call.actor(), repo, reference, tags, content_type, body).await?;
 
     let mut reply = empty(StatusCode::CREATED);

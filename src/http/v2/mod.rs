@@ -79,7 +79,8 @@ impl Call<'_> {
 pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>) -> Reply {
     let (head, body) = request.into_parts();
     let uri = &head.uri;
-    let operation = match route::parse(&head.method, uri.path(), uri.query(), &ctx.authority) {
+    let own_hosts = [ctx.authority.as_str(), ctx.own_host.as_deref().unwrap_or_default()];
+    let operation = match route::parse(&head.method, uri.path(), uri.query(), &own_hosts) {
         Ok(operation) => operation,
         Err(error) => return error::route(&error),
     };
@@ -130,7 +131,7 @@ async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBod
         Operation::ListReferrers { repo, subject, artifact_type, page } => {
             referrers::list(call, repo, subject, artifact_type.as_deref(), page)
         }
-        Operation::GetManifest { repo, reference, body } => manifests::get(call, headers, repo, reference, *body),
+        Operation::GetManifest { repo, reference, body } => manifests::get(call, headers, repo, reference, *body).await,
         Operation::PutManifest { repo, reference, tags } => {
             manifests::put(call, headers, repo, reference, tags, body).await
         }

@@ -60,12 +60,12 @@ impl From<ReferenceError> for RouteError {
     }
 }
 
-/// Reads a request to `/v2…`. `own_host` (with port, if it has one) is the name by which the client calls us: clients
-/// of some generations put it before the repository in `from=`.
+/// Reads a request to `/v2…`. `own_hosts` (with port, if they have one) are the names by which the client may call us:
+/// clients of some generations put the one that they dialled before the repository in `from=`.
 ///
 /// # Errors
 /// [`RouteError`], which tells what to ask for instead.
-pub fn parse(method: &Method, path: &str, query: Option<&str>, own_host: &str) -> Result<Operation, RouteError> {
+pub fn parse(method: &Method, path: &str, query: Option<&str>, own_hosts: &[&str]) -> Result<Operation, RouteError> {
     let rest = path.strip_prefix("/v2").ok_or(RouteError::NotFound)?;
     if rest.is_empty() || rest == "/" {
         return only_reads(method, |_| Operation::Ping);
@@ -93,7 +93,7 @@ pub fn parse(method: &Method, path: &str, query: Option<&str>, own_host: &str) -
             if method != Method::POST {
                 return Err(RouteError::Method("POST"));
             }
-            start_upload(repo_name(name)?, &query, own_host)
+            start_upload(repo_name(name)?, &query, own_hosts)
         }
         [name @ .., "blobs", "uploads", id] => {
             let repo = repo_name(name)?;
@@ -134,14 +134,14 @@ fn manifest(method: &Method, repo: RepoName, reference: Reference, query: &Query
     }
 }
 
-fn start_upload(repo: RepoName, query: &Query<'_>, own_host: &str) -> Result<Operation, RouteError> {
+fn start_upload(repo: RepoName, query: &Query<'_>, own_hosts: &[&str]) -> Result<Operation, RouteError> {
     let algorithm = query.get("digest-algorithm").map(str::parse::<Algorithm>).transpose()?;
     if let Some(digest) = query.get("mount") {
         let digest = Digest::parse(digest)?;
         let from = match query.get("from") {
             None => None,
             // A source that cannot exist is one that does not have the blob: the upload goes on without it.
-            Some(from) => match RepoName::parse(without_host(from, own_host)) {
+            Some(from) => match RepoName::parse(without_host(from, own_hosts)) {
                 Ok(from) => Some(from),
                 Err(_) => return Ok(Operation::StartUpload { repo, algorithm: Some(digest.algorithm()) }),
             },
@@ -156,10 +156,13 @@ fn start_upload(repo: RepoName, query: &Query<'_>, own_host: &str) -> Result<Ope
 
 /// `from` without our own host before it (docker app 0.9 and cnab-to-oci send `from=registry.lab/lib/web`, with or
 /// without the port that they connected to).
-fn without_host<'f>(from: &'f str, own_host: &str) -> &'f str {
-    let host = own_host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(own_host, |(h, _)| h);
-    [own_host, host]
+fn without_host<'f>(from: &'f str, own_hosts: &[&str]) -> &'f str {
+    own_hosts
         .iter()
+        .flat_map(|&host| {
+            let bare = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+            [host, bare.map_or(host, |(bare, _)| bare)]
+        })
         .filter(|host| !host.is_empty())
         .find_map(|host| from.strip_prefix(host)?.strip_prefix('/'))
         .unwrap_or(from)
@@ -224,12 +227,12 @@ mod tests {
 
     fn get(path: &str) -> Result<Operation, RouteError> {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        parse(&Method::GET, path, query, "registry.lab:8443")
+        parse(&Method::GET, path, query, &["hub.lab", "registry.lab:8443"])
     }
 
     fn post(target: &str) -> Result<Operation, RouteError> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        parse(&Method::POST, path, query, "registry.lab:8443")
+        parse(&Method::POST, path, query, &["hub.lab", "registry.lab:8443"])
     }
 
     fn name(text: &str) -> RepoName {
@@ -241,7 +244,7 @@ mod tests {
         assert_eq!(get("/v2/"), Ok(Operation::Ping));
         assert_eq!(get("/v2"), Ok(Operation::Ping));
         assert_eq!(get("/v2x"), Err(RouteError::NotFound));
-        assert_eq!(parse(&Method::PUT, "/v2/", None, ""), Err(RouteError::Method("GET, HEAD")));
+        assert_eq!(parse(&Method::PUT, "/v2/", None, &[]), Err(RouteError::Method("GET, HEAD")));
     }
 
     #[test]
@@ -272,7 +275,7 @@ mod tests {
 
     #[test]
     fn mounts_name_their_source_in_every_spelling() {
-        for from in ["lib/web", "lib%2Fweb", "registry.lab/lib/web", "registry.lab:8443/lib/web"] {
+        for from in ["lib/web", "lib%2Fweb", "registry.lab/lib/web", "registry.lab:8443/lib/web", "hub.lab/lib/web"] {
             let operation = post(&format!("/v2/a/blobs/uploads/?from={from}&mount={SHA}"));
             let Ok(Operation::MountBlob { from, .. }) = operation else { panic!("{operation:?}") };
             assert_eq!(from, Some(name("lib/web")));
@@ -302,7 +305,7 @@ mod tests {
     fn tag_parameters_go_with_a_digest() {
         let put = |target: &str| {
             let (path, query) = target.split_once('?').unwrap();
-            parse(&Method::PUT, path, Some(query), "")
+            parse(&Method::PUT, path, Some(query), &[])
         };
         let Ok(Operation::PutManifest { tags, .. }) = put(&format!("/v2/a/manifests/{SHA}?tag=1&tag=1.2&tag=1.2.3"))
         else {
