@@ -76,4 +76,5 @@ fn flags_of_serve_become_settings_with_their_origin() {
 fn addresses_are_checked_by_the_parser() {
     let error = Cli::try_parse_from(["msr-lite", "serve", "--listen", "8443"]).unwrap_err();
     assert_eq!(error.exit_code(), Exit::Usage as i32);
+    assert!(error.to_string().contains("such as 0.0.0.0:8443"), "{error}");
 }
