@@ -164,6 +164,9 @@ impl House {
 
         let store = data_dir.join(STORE);
         let fresh = !store.exists();
+        if let Some(file) = options.admin_password_file.as_deref().filter(|_| fresh) {
+            first_start::given_password(file)?;
+        }
         let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
         let meta = open_store(data_dir, engine)?;
         migrate::migrate(&meta).map_err(ServeError::of)?;

@@ -123,3 +123,21 @@ fn man_writes_a_page_for_each_verb() {
     let licenses = text(&run(dir.path(), "", &["licenses"]).stdout);
     assert!(licenses.contains("Apache License") && licenses.contains("\nrustls "), "{licenses}");
 }
+
+#[test]
+fn a_first_password_that_does_not_do_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (dir.path().join("data"), dir.path().join("password"));
+    fs::write(&file, "short\n").unwrap();
+    let args = |file: &Path| {
+        ["init", "--data-dir", data.to_str().unwrap(), "--admin-password-file", file.to_str().unwrap()]
+            .map(str::to_owned)
+    };
+    for given in [&file, &dir.path().join("missing")] {
+        let output = run(dir.path(), "", &args(given).each_ref().map(String::as_str));
+        assert_eq!(output.status.code(), Some(1));
+        let error = text(&output.stderr);
+        assert!(error.contains(&format!("--admin-password-file {}: ", given.display())), "{error}");
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 0, "nothing is left behind");
+    }
+}

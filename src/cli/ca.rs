@@ -14,6 +14,9 @@ pub enum CaCommand {
     /// Show name, term and fingerprints
     Show,
     /// Print the certificate in PEM, as /ca.crt serves it
+    #[command(after_help = "\
+Example:
+  msr-lite ca export > ca.crt      # for clients that cannot fetch http://REGISTRY/ca.crt")]
     Export,
     /// Give our own authority ten more years with the same key; clients go on trusting it
     Renew,

@@ -21,6 +21,13 @@ pub enum CertCommand {
     /// Show names, term and fingerprint
     Show,
     /// Cover a further name or address, such as a NAT or floating address
+    #[command(after_help = "\
+The running server uses the new certificate at once; no connection is dropped, and clients that trust the authority \
+need nothing new.
+
+Examples:
+  msr-lite cert add 192.0.2.10
+  msr-lite cert add images.lab")]
     Add {
         /// A DNS name (also *.name) or an IP address
         name: String,
@@ -30,6 +37,13 @@ pub enum CertCommand {
     /// Give up an imported certificate and use our own authority again
     Revert,
     /// Use a certificate of another authority
+    #[command(after_help = "\
+It is checked before it is used: key, chain, names, term, usages. `msr-lite cert revert` goes back to our own \
+authority.
+
+Examples:
+  msr-lite cert import --cert chain.pem --key key.pem
+  msr-lite cert import --cert chain.pem --ca root.pem      # answers the last `cert csr`")]
     Import {
         /// The chain in PEM, the server's certificate first
         #[arg(long, value_name = "FILE")]
@@ -42,6 +56,10 @@ pub enum CertCommand {
         ca: Option<PathBuf>,
     },
     /// Print a signing request for another authority; its key stays here
+    #[command(after_help = "\
+Example:
+  msr-lite cert csr > registry.csr       # have it signed, then:
+  msr-lite cert import --cert chain.pem --ca root.pem")]
     Csr,
 }
 

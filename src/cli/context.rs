@@ -1,7 +1,7 @@
 //! What every verb shares: the global flags, the settings, the data directory, and a way to print.
 
 use std::cell::OnceCell;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ impl Context {
 
     /// This program as it was called, with the global flags that lead to the same registry: what a person can paste.
     pub fn program(&self) -> String {
-        let mut words = vec![called(std::env::args().next(), std::env::var_os("PATH"))];
+        let mut words = vec![called(std::env::args().next(), std::env::var_os("PATH").as_deref())];
         let data_dir = self.globals.data_dir.as_ref().filter(|dir| *dir != Path::new(data_dir::SYSTEM_DIR));
         for (flag, value) in [("--config", self.globals.config.as_ref()), ("--data-dir", data_dir)] {
             words.extend(value.iter().flat_map(|path| [flag.to_owned(), path.display().to_string()]));
@@ -204,8 +204,8 @@ impl Context {
 }
 
 /// The name that a shell would find the same program by.
-fn called(name: Option<String>, path: Option<OsString>) -> String {
-    let on_path = |dir: &Path| path.as_ref().is_some_and(|path| std::env::split_paths(path).any(|entry| entry == dir));
+fn called(name: Option<String>, path: Option<&OsStr>) -> String {
+    let on_path = |dir: &Path| path.is_some_and(|path| std::env::split_paths(path).any(|entry| entry == dir));
     let elsewhere = |name: &String| Path::new(name).parent().is_some_and(|dir| dir != Path::new("") && !on_path(dir));
     name.filter(elsewhere).unwrap_or_else(|| "msr-lite".to_owned())
 }
@@ -222,7 +222,7 @@ mod tests {
         assert!(program("/srv/my data").ends_with(" --data-dir '/srv/my data'"));
         assert!(!program(data_dir::SYSTEM_DIR).contains("--data-dir"), "it is found without");
         assert!(program("it's").ends_with(r" --data-dir 'it'\''s'"));
-        let called = |name: &str| called(Some(name.to_owned()), Some("/usr/bin:/usr/local/bin".into()));
+        let called = |name: &str| called(Some(name.to_owned()), Some(OsStr::new("/usr/bin:/usr/local/bin")));
         for installed in ["msr-lite", "/usr/local/bin/msr-lite"] {
             assert_eq!(called(installed), "msr-lite");
         }

@@ -42,13 +42,13 @@ impl NameArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServeArgs {
     /// Serve the registry over TLS here; may be repeated [default: port 443 where it may, else 8443]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     pub listen: Vec<SocketAddr>,
     /// Serve the full API in clear here, for a reverse proxy on this machine; may be repeated [default: off]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     pub http: Vec<SocketAddr>,
     /// Serve only the CA certificate, the trust scripts and a redirect here, in clear [default: off]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     pub trust_http: Option<SocketAddr>,
     /// The names.
     #[command(flatten)]
@@ -70,6 +70,12 @@ impl ServeArgs {
         }
         values
     }
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "write an address and a port, such as 0.0.0.0:8443, 127.0.0.1:8443 or '[::]:8443'; names do not do".to_owned()
+    })
 }
 
 fn list(items: &[impl ToString]) -> Value {

@@ -28,6 +28,18 @@ fn help_teaches() {
 }
 
 #[test]
+fn every_verb_that_takes_something_has_examples() {
+    fn look(command: &clap::Command, path: &str) {
+        let path = format!("{path} {}", command.get_name());
+        let takes = command.get_arguments().any(|argument| !argument.is_global_set() && argument.get_id() != "help");
+        let examples = command.get_after_help().is_some_and(|text| text.to_string().contains("Example"));
+        assert!(examples || !takes || command.has_subcommands(), "{path} has no examples");
+        command.get_subcommands().for_each(|verb| look(verb, &path));
+    }
+    look(&Cli::command(), "");
+}
+
+#[test]
 fn global_flags_stand_before_or_after_the_verb() {
     for line in ["msr-lite --data-dir /d --json status", "msr-lite status --data-dir /d --json"] {
         let cli = parse(line);
@@ -64,4 +76,5 @@ fn flags_of_serve_become_settings_with_their_origin() {
 fn addresses_are_checked_by_the_parser() {
     let error = Cli::try_parse_from(["msr-lite", "serve", "--listen", "8443"]).unwrap_err();
     assert_eq!(error.exit_code(), Exit::Usage as i32);
+    assert!(error.to_string().contains("such as 0.0.0.0:8443"), "{error}");
 }

@@ -29,12 +29,23 @@ const CA_LIMIT: usize = 64 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum TrustCommand {
     /// At the registry: print fingerprints, names and the commands for clients
+    #[command(after_help = "\
+Examples:
+  msr-lite trust show
+  msr-lite trust show --host 192.0.2.10:8443      # for clients that will use this address")]
     Show {
         /// The registry as clients write it: HOST or HOST:PORT [default: its full name and the port that it serves on]
         #[arg(long)]
         host: Option<RegistryHost>,
     },
     /// On a client: make this machine trust a registry
+    #[command(after_help = "\
+It fetches ca.crt in clear and goes on only if that has the fingerprint.
+
+Examples (SHA256 stands for what `msr-lite trust show` prints at the registry):
+  sudo msr-lite trust install --host registry.lab --fingerprint SHA256
+  msr-lite trust install --host registry.lab:8443 --fingerprint SHA256 --podman --dry-run
+  sudo msr-lite trust install --host registry.lab --fingerprint SHA256 --ca ca.crt")]
     Install {
         /// Which registry and where.
         #[command(flatten)]
@@ -44,12 +55,21 @@ pub enum TrustCommand {
         fingerprint: String,
     },
     /// On a client: take that trust away again
+    #[command(after_help = "\
+Example:
+  sudo msr-lite trust uninstall --host registry.lab")]
     Uninstall {
         /// Which registry and where.
         #[command(flatten)]
         at: Target,
     },
     /// On a client: tell whether its tools would trust a registry, and the cure
+    #[command(after_help = "\
+Exit codes: 0 all of them would, 4 one of them would not.
+
+Examples:
+  msr-lite trust check --host registry.lab
+  msr-lite trust check --host 192.0.2.10:8443 --docker")]
     Check {
         /// The registry as clients write it: HOST or HOST:PORT
         #[arg(long)]
@@ -208,6 +228,9 @@ impl Served {
         }
         let config = &context.config()?.config;
         let port = config.listen.first().map_or(443, SocketAddr::port);
+        if !context.json() {
+            context.note(format!("(no server is running; port {port} is assumed, --host NAME:PORT says another)"));
+        }
         Ok(Self { data, url: config.external_url.clone(), port })
     }
 

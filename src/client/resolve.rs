@@ -72,9 +72,11 @@ impl Names {
         let servers = self.servers().map_err(|why| {
             unresolved(format!("it is not in /etc/hosts, and no name server is configured (/etc/resolv.conf: {why})"))
         })?;
+        let nobody_knows = || "it is not in /etc/hosts, and the name server knows no address of it".into();
         match servers.lookup_ip(name).await {
             Ok(found) if found.iter().next().is_some() => Ok(found.iter().collect()),
-            Ok(_) => Err(unresolved("it is not in /etc/hosts, and the name server knows no address of it".into())),
+            Ok(_) => Err(unresolved(nobody_knows())),
+            Err(error) if error.is_no_records_found() => Err(unresolved(nobody_knows())),
             Err(error) => Err(unresolved(format!("it is not in /etc/hosts, and the name server says: {error}"))),
         }
     }

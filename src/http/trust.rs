@@ -20,7 +20,7 @@ use super::request::{Authority, Ends, Front, authority};
 use super::service::{REQUEST_ID, Routes, Shell};
 use super::trace;
 use crate::pki::Pki;
-use crate::pki::trust::{self, RegistryHost, ScriptInputs};
+use crate::pki::trust::{self, RegistryHost, ScriptInputs, SnippetClient};
 
 /// Seconds for which a connection in clear to a TLS port may last, whatever it does: what is served there is small.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -81,6 +81,10 @@ fn guide(pki: &Pki, base: &str) -> Reply {
         let note = if line.note.is_empty() { String::new() } else { format!(" ({})", line.note) };
         // Writing to a String cannot fail.
         let _ = write!(page, "\n{}{note}\n  {}\n", line.client, line.command);
+    }
+    page.push_str("\nClients that want a file of their own, with ca.crt fetched and checked as above:\n");
+    for client in [SnippetClient::Containerd, SnippetClient::Buildkit, SnippetClient::K3s] {
+        let _ = write!(page, "\n{}", trust::snippet(client, &host));
     }
     reply::text(StatusCode::OK, page)
 }

@@ -81,14 +81,20 @@ impl Banner {
         for TrustCommand { client, command } in &self.trust {
             let _ = writeln!(text, "  # {client}\n  {command}");
         }
+        // Not so when a proxy in front answers by a name and a certificate of its own.
+        let others = if self.trust.is_empty() {
+            String::new()
+        } else {
+            format!(" Every name above works in place of {bare}, once it is trusted by that name.")
+        };
         let _ = write!(
             text,
-            "\nThen:\n\n  \
+            "\nSign in, push and pull:\n\n  \
              docker login -u admin {host}\n  \
              docker tag IMAGE {host}/admin/hello:1.0\n  \
              docker push {host}/admin/hello:1.0\n  \
              docker pull {host}/admin/hello:1.0\n\n\
-             podman takes the same words. Every name above works in place of {bare}, once it is trusted by that name.\n\n  \
+             podman takes the same words.{others}\n\n  \
              {program} trust show       # what other machines need\n  \
              {program} cert add NAME    # a name or address is missing\n  \
              {program} status           # how the registry is\n\n",

@@ -9,6 +9,17 @@ use super::{INITIAL_PASSWORD, ServeError};
 use crate::access::{Access, password};
 use crate::base::Secret;
 
+/// Reads a first password that was given, so that one that does not do is refused before anything is made.
+pub(super) fn given_password(file: &Path) -> Result<Secret, ServeError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        ServeError::Failed(format!("--admin-password-file {}: {error}", file.display()))
+    };
+    let text = fs::read_to_string(file).map_err(|error| failed(&error))?;
+    let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
+    password::check_new(&password).map_err(|error| failed(&error))?;
+    Ok(password)
+}
+
 /// Makes the account `admin` unless there is one: with the password from `given`, or with one made up, which is left
 /// in the data directory, readable by the owner alone, until it is changed. There is no default password.
 pub(super) fn create_admin(access: &Access, data_dir: &Path, given: Option<&Path>) -> Result<(), ServeError> {
@@ -16,10 +27,7 @@ pub(super) fn create_admin(access: &Access, data_dir: &Path, given: Option<&Path
         return Ok(());
     }
     if let Some(file) = given {
-        let text = fs::read_to_string(file)
-            .map_err(|error| ServeError::Failed(format!("--admin-password-file {}: {error}", file.display())))?;
-        let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        return access.create_admin(&password).map(|_| ()).map_err(ServeError::of);
+        return access.create_admin(&given_password(file)?).map(|_| ()).map_err(ServeError::of);
     }
     let password = password::generate();
     // The file first: an account whose password nobody can read would be worse than a file without an account, which

@@ -101,6 +101,9 @@ async fn in_clear_the_trust_page_leads_to_the_port_that_speaks_tls() {
     let context = front.context("1".repeat(16), ends, &head).unwrap();
     let page = text(app.answer(&context, Request::from_parts(head, RequestBody::from_bytes(""))).await).await;
     assert!(page.contains("the registry registry.lab:9443\n") && !page.contains(":5000"), "{page}");
+    for file in ["/etc/containerd/certs.d/registry.lab:9443/hosts.toml", "buildkitd.toml", "registries.yaml"] {
+        assert!(page.contains(file), "{file} is missing in:\n{page}");
+    }
 }
 
 #[tokio::test]
