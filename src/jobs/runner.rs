@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::{certificate_renewal, schedule, steady_time, upload_expiry};
 use crate::base::{Clock, JobId, Timestamp, id};
@@ -137,11 +138,7 @@ impl Runner {
 
     async fn handle(&self, work: Job) -> Result<(), MetaError> {
         let name = work.task.name();
-        let outcome = match &work.task {
-            Task::CertificateRenewal => certificate_renewal::run(&self.pki).await,
-            Task::UploadExpiry => upload_expiry::run(&self.registry).await,
-            Task::SteadyTime => steady_time::run(&self.registry).await,
-        };
+        let outcome = self.guarded(work.task.clone()).await;
         let now = self.clock.now();
         let jitter = u64::from(id::random::<1>()[0]);
         self.write(move |tx| {
@@ -154,6 +151,25 @@ impl Runner {
         })
         .await
         .inspect_err(|error| tracing::error!(job = name, %error, "the outcome of a job could not be recorded"))
+    }
+
+    /// Does a task on a task of its own: a handler that panics has failed, and the runner goes on.
+    async fn guarded(&self, task: Task) -> Result<(), JobError> {
+        let runner = self.clone();
+        // A set, so that a runner that is stopped takes the handler along.
+        let mut handler = JoinSet::new();
+        handler.spawn(async move {
+            match task {
+                Task::CertificateRenewal => certificate_renewal::run(&runner.pki).await,
+                Task::UploadExpiry => upload_expiry::run(&runner.registry).await,
+                Task::SteadyTime => steady_time::run(&runner.registry).await,
+            }
+        });
+        match handler.join_next().await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => Err(JobError::new(panic)),
+            None => Err(JobError::new("the handler was never started")),
+        }
     }
 
     async fn write<T: Send + 'static>(

@@ -22,14 +22,16 @@ pub const DEFAULTS: &[(Task, Duration)] = &[
 pub(super) fn ensure(tx: &mut WriteTx, now: Timestamp) -> Result<(), MetaError> {
     for (task, every) in DEFAULTS {
         if job::schedule(tx, task)?.is_none() {
-            job::put_schedule(tx, &Schedule { task: task.clone(), every: *every, next: now, last: None });
+            job::put_schedule(tx, &Schedule { task: task.clone(), every: *every, next: now, last: None, job: None });
         }
     }
     Ok(())
 }
 
 /// Turns every schedule that is due into a job and sets its next time. Times that were missed (the machine was off)
-/// are made up for once, not once each. Ids come from the caller, so that the closure can be run again.
+/// are made up for once, not once each. A job of the schedule that has not succeeded yet is left to the runner, so that
+/// a task that fails does not pile up; one that failed for good gives way to the new one. Ids come from the caller, so
+/// that the closure can be run again.
 ///
 /// # Errors
 /// When the store fails.
@@ -43,8 +45,17 @@ pub(super) fn enqueue_due(tx: &mut WriteTx, now: Timestamp, ids: &[JobId]) -> Re
             continue;
         }
         let Some(id) = ids.next() else { break };
-        due.last = Some(now);
         due.next = now.plus(due.every);
+        match due.job.map(|id| job::get(tx, id)).transpose()?.flatten() {
+            Some(before) if before.state == JobState::Dead => job::remove(tx, &before),
+            Some(_) => {
+                job::put_schedule(tx, &due);
+                continue;
+            }
+            None => {}
+        }
+        due.last = Some(now);
+        due.job = Some(*id);
         let work =
             Job { id: *id, task: due.task.clone(), state: JobState::Waiting, due: now, attempts: 0, last_error: None };
         job::put(tx, None, &work);
@@ -52,4 +63,46 @@ pub(super) fn enqueue_due(tx: &mut WriteTx, now: Timestamp, ids: &[JobId]) -> Re
         enqueued += 1;
     }
     Ok(enqueued)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::{Engine, Mode};
+
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp(1_700_000_000_000).plus(Duration::from_mins(minutes))
+    }
+
+    /// The jobs of the certificate's schedule after a look at `now`.
+    fn look(meta: &Engine, now: Timestamp) -> Vec<Job> {
+        let ids: Vec<JobId> = DEFAULTS.iter().map(|_| JobId::at(now)).collect();
+        let looked = meta.write_blocking(move |tx| {
+            ensure(tx, now)?;
+            enqueue_due(tx, now, &ids)?;
+            let jobs = job::list(tx, 100)?;
+            Ok::<_, MetaError>(jobs.into_iter().filter(|job| job.task == Task::CertificateRenewal).collect())
+        });
+        looked.unwrap()
+    }
+
+    #[test]
+    fn a_task_that_fails_does_not_pile_up() {
+        let meta = Engine::in_memory(Mode::Strict);
+        let first = look(&meta, at(0));
+        assert_eq!(first.len(), 1);
+        assert_eq!(look(&meta, at(10)), first, "it waits for its next try");
+
+        let dead = Job { state: JobState::Dead, ..first[0].clone() };
+        let before = first[0].clone();
+        let buried = meta.write_blocking(move |tx| {
+            job::put(tx, Some(&before), &dead);
+            Ok::<_, MetaError>(())
+        });
+        buried.unwrap();
+        let second = look(&meta, at(20));
+        assert_eq!(second.len(), 1, "the dead one gives way");
+        assert_eq!(second[0].state, JobState::Waiting);
+        assert_ne!(second[0].id, first[0].id);
+    }
 }

@@ -71,4 +71,7 @@ pub struct Schedule {
     /// When it was last done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
+    /// The job that it made last, which may be done and gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
 }

@@ -164,7 +164,7 @@ impl Operation {
         }
     }
 
-    /// What it needs. (A mount needs pull on its source as well; `registry::uploads` asks for that.)
+    /// What it needs. (A mount needs pull on its source as well, which is asked for where it is answered.)
     pub fn requires(&self) -> Requirement<'_> {
         match self {
             Self::Ping => Requirement::SignedIn,

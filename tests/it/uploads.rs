@@ -132,6 +132,37 @@ on_each_engine! {
         assert_eq!(files_in(&lab.data().join("blobs")), 1, "one file serves all four");
     }
 
+    async fn a_storm_on_one_session_leaves_no_file_that_nobody_names(lab) {
+        for round in 0..6_u64 {
+            let content = noise(30_000, 100 + round);
+            let digest = sha256(&content);
+            let location = lab.begin_upload("lab/storm").await;
+            let close = format!("{location}?digest={digest}");
+            let send = |method: Method, path: &str, body: &[u8]| lab.request(method, path).body(body.to_vec()).send();
+            let answers = tokio::join!(
+                send(Method::PATCH, &location, &content),
+                send(Method::PATCH, &location, &content),
+                send(Method::PUT, &close, &content),
+                send(Method::PUT, &close, b""),
+                send(if round % 2 == 0 { Method::DELETE } else { Method::GET }, &location, b""),
+            );
+            for answer in <[_; 5]>::from(answers) {
+                let status = answer.unwrap().status().as_u16();
+                assert!([201, 202, 204, 400, 404, 409, 416].contains(&status), "{status}");
+            }
+            lab.delete(&location).await;
+            lab.push_blob("lab/storm", &content).await;
+            let back = lab.get(&format!("/v2/lab/storm/blobs/{digest}")).await;
+            assert_eq!(back.bytes().await.unwrap(), content);
+        }
+        let (registry, blobs) = (lab.server.registry(), lab.server.registry().blobs());
+        for file in blobs.list(None, usize::MAX).unwrap() {
+            let named = registry.meta().read(|tx| msr_lite::registry::uploads::is_named(tx, file)).unwrap();
+            assert!(named || blobs.owned().contains(&file), "{file:?} is an orphan");
+        }
+        assert_eq!(files_in(&lab.data().join("uploads")), 0, "no sidecar stays");
+    }
+
     async fn what_cannot_be_mounted_can_be_uploaded(lab) {
         let content = b"nowhere yet".to_vec();
         let digest = sha256(&content);

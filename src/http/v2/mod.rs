@@ -54,7 +54,14 @@ impl Call<'_> {
             Verdict::NeedsWiderToken => self.unauthorized(Some("insufficient_scope"), source, because),
             Verdict::Forbidden => error::reply(StatusCode::FORBIDDEN, Code::Denied, because),
             Verdict::Hidden => match self.operation.repo() {
-                Some(repo) => error::registry(self.ctx, &RegistryError::NameUnknown(repo.clone())),
+                // The same words whether it exists or not, and no promise that a push would make it.
+                Some(repo) => {
+                    let who = &self.caller.principal;
+                    let message = format!(
+                        "there is no repository {repo} that {who} may use; check the name, or ask an administrator for it"
+                    );
+                    error::reply(StatusCode::NOT_FOUND, Code::NameUnknown, &message)
+                }
                 None => error::reply(StatusCode::FORBIDDEN, Code::Denied, because),
             },
             // Only called for refusals; an allowed call has nothing to be challenged for.
