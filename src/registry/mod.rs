@@ -13,6 +13,8 @@ pub mod push;
 pub mod react;
 pub mod referrers;
 pub mod tags;
+#[doc(hidden)]
+pub mod trace;
 pub mod uploads;
 
 use std::sync::Arc;
@@ -70,13 +72,15 @@ struct Inner {
     tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
     jobs: Arc<Notify>,
+    trace: trace::Trace,
 }
 
 impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
-        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs }))
+        let trace = trace::Trace::default();
+        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs, trace }))
     }
 
     /// The metadata store.
@@ -97,6 +101,12 @@ impl Registry {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Where tests observe.
+    #[doc(hidden)]
+    pub fn trace(&self) -> &trace::Trace {
+        &self.0.trace
     }
 
     /// The time in 2⁻¹⁶ ms, later than every tick before it: what happened first sorts first, also within a
