@@ -172,6 +172,8 @@ impl House {
         let settings = registry::Settings {
             accept_incomplete: config.accept_incomplete,
             lease: config.gc.lease(),
+            untagged: config.gc.untagged(),
+            collect_every: config.gc.every(),
             manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
         };
         let registry = Registry::new(meta.clone(), blobs, clock.clone(), settings);
@@ -259,6 +261,7 @@ impl Server {
         handshakes.load(&house.meta).map_err(ServeError::of)?;
         let metrics = Metrics::new();
         metrics.register(|registry| handshakes.register(registry));
+        metrics.register(|registry| house.registry.collector().register(registry));
 
         // What answers.
         let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::commit::{Change, Proposal};
 use super::{RegistryError, Settings};
-use crate::base::{RepoId, Timestamp};
+use crate::base::RepoId;
 use crate::meta::{Read, blob, lease, manifest, repo};
 use crate::oci::manifest::Role;
 use crate::oci::{Code, Digest, MediaType};
 
 /// For how long a repository that lost content is asked to get it back rather than to go without it.
-const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
+pub(super) const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +52,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads what the checks need to know of this proposal.
+    /// Reads what the checks need to know of this proposal at `steady` (ms).
     ///
     /// # Errors
     /// When the store fails.
-    pub fn gather(tx: &impl Read, proposal: &Proposal, now: Timestamp) -> Result<Self, RegistryError> {
+    pub fn gather(tx: &impl Read, proposal: &Proposal, steady: u64) -> Result<Self, RegistryError> {
         let mut facts = Self { repo: repo::id_of(tx, &proposal.repo)?, ..Self::default() };
         match &proposal.change {
             Change::PutManifest(new) => {
@@ -75,7 +75,7 @@ impl Facts {
                     };
                     if !here {
                         let lost = lease::lost(tx, repo, &digest)?;
-                        facts.note_missing(digest, lost.is_some_and(|when| now.since(when) < LOST_KEPT));
+                        facts.note_missing(digest, lost.is_some_and(|when| is_lately(when, steady)));
                     }
                 }
                 if let Some(repo) = facts.repo {
@@ -90,7 +90,8 @@ impl Facts {
             Change::PublishBlob { .. }
             | Change::MountBlob { .. }
             | Change::DeleteTag(_)
-            | Change::DeleteManifest(_) => {}
+            | Change::DeleteManifest(_)
+            | Change::CollectManifest(_) => {}
         }
         Ok(facts)
     }
@@ -100,6 +101,11 @@ impl Facts {
             self.missing.push(Missing { digest, lost_lately });
         }
     }
+}
+
+/// Whether something that was lost at `when` was lost lately at `steady` (both in steady ms).
+pub(super) fn is_lately(when: u64, steady: u64) -> bool {
+    Duration::from_millis(steady.saturating_sub(when)) < LOST_KEPT
 }
 
 /// A check: pure, cheap, named by its policy.

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod commit;
 pub mod delete;
 pub mod error;
+pub mod gc;
 pub mod pull;
 pub mod push;
 pub mod react;
@@ -16,6 +17,7 @@ pub mod tags;
 #[doc(hidden)]
 pub mod trace;
 pub mod uploads;
+pub mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +41,10 @@ pub struct Settings {
     pub accept_incomplete: bool,
     /// How long something acknowledged is kept although nothing refers to it yet.
     pub lease: Duration,
+    /// How long an untagged manifest that nothing refers to stays without use; `None`: for ever.
+    pub untagged: Option<Duration>,
+    /// From one collection to the next.
+    pub collect_every: Duration,
     /// Limits on one manifest.
     pub manifest: ManifestLimits,
 }
@@ -73,6 +79,8 @@ struct Inner {
     /// Rung when a commit has written job rows, so that the runner looks at once.
     jobs: Arc<Notify>,
     trace: trace::Trace,
+    usage: usage::Usage,
+    gc: gc::Collector,
 }
 
 impl Registry {
@@ -80,7 +88,8 @@ impl Registry {
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
         let trace = trace::Trace::default();
-        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs, trace }))
+        let (usage, gc) = (usage::Usage::default(), gc::Collector::default());
+        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs, trace, usage, gc }))
     }
 
     /// The metadata store.
@@ -101,6 +110,16 @@ impl Registry {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Pulls that are not written down yet.
+    pub fn usage(&self) -> &usage::Usage {
+        &self.0.usage
+    }
+
+    /// What collection is doing, and what it counts.
+    pub fn collector(&self) -> &gc::Collector {
+        &self.0.gc
     }
 
     /// Where tests observe.

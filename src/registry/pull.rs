@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use super::trace::TraceEvent;
 use super::{Registry, RegistryError, known};
 use crate::base::FileId;
-use crate::meta::{Read, blob, lease, manifest, repo, tag};
+use crate::meta::{Read, WriteError, blob, lease, manifest, repo, tag};
 use crate::oci::{Digest, MediaType, Reference, RepoName};
 
 /// A manifest as it is given out.
@@ -58,8 +59,33 @@ impl Registry {
             };
             let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
             let body = if with_body { Some(manifest::body(tx, &digest, row.size)?) } else { None };
+            self.note_use(id, &digest, &row, with_body);
             Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
         })
+    }
+
+    /// Keeps a manifest for one who `HEAD`s it by digest and may push: they may refer to it in what they push next,
+    /// without sending it again. As with blobs, the lease is renewed when less than half of it is left.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestUnknown`] when it went meanwhile; the store's fault.
+    pub async fn keep_manifest(&self, name: &RepoName, digest: &Digest) -> Result<(), RegistryError> {
+        let lease = u64::try_from(self.settings().lease.as_millis()).unwrap_or(u64::MAX);
+        let now = self.clock().steady();
+        let until = self.meta().read(|tx| Ok::<_, RegistryError>(lease::until(tx, digest)?))?;
+        if until.saturating_sub(now) >= lease / 2 {
+            return Ok(());
+        }
+        let (name, digest) = (name.clone(), *digest);
+        let renewed = self.meta().write(move |tx| {
+            let unknown =
+                || RegistryError::ManifestUnknown { repo: name.clone(), reference: Reference::Digest(digest) };
+            let id = known(tx, &name)?;
+            manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
+            lease::grow(tx, &digest, now.saturating_add(lease))?;
+            Ok::<_, RegistryError>(())
+        });
+        unless_the_store_is_full(renewed.await)
     }
 
     /// A blob to be read (end-2, `GET`).
@@ -95,21 +121,37 @@ impl Registry {
             let until = if may_push { lease::until(tx, digest)? } else { u64::MAX };
             Ok::<_, RegistryError>((row.size, until.saturating_sub(now)))
         })?;
-        if left < lease / 2 {
+        let renewed = left < lease / 2;
+        if renewed {
             let (name, digest) = (name.clone(), *digest);
             let renewed = self.meta().write(move |tx| {
                 linked_row(tx, &name, &digest)?;
                 lease::grow(tx, &digest, now.saturating_add(lease))?;
                 Ok::<_, RegistryError>(())
             });
-            match renewed.await {
-                Ok(()) => {}
-                // If the lease cannot be written (full disk), pushes are refused anyway: the answer stays 200.
-                Err(crate::meta::WriteError::Store(error)) => tracing::warn!(%error, "a lease could not be renewed"),
-                Err(crate::meta::WriteError::Refused(error)) => return Err(error),
-            }
+            unless_the_store_is_full(renewed.await)?;
+        }
+        if may_push {
+            self.trace().tell(|| TraceEvent::HeadAnswered {
+                repo: name.clone(),
+                digest: *digest,
+                lease_until: now.saturating_add(if renewed { lease } else { left }),
+                renewed,
+            });
         }
         Ok(PulledBlob { size, bytes: None })
+    }
+}
+
+/// If a lease cannot be written (full disk), pushes are refused anyway: the answer stays 200.
+fn unless_the_store_is_full(renewed: Result<(), WriteError<RegistryError>>) -> Result<(), RegistryError> {
+    match renewed {
+        Ok(()) => Ok(()),
+        Err(WriteError::Store(error)) => {
+            tracing::warn!(%error, "a lease could not be renewed");
+            Ok(())
+        }
+        Err(WriteError::Refused(error)) => Err(error),
     }
 }
 

@@ -36,6 +36,18 @@ pub(super) fn get(
     Ok(reply)
 }
 
+/// Tells whether a manifest is here. One who may push and names its digest may refer to it without sending it, so the
+/// answer renews its lease.
+pub(super) async fn head(call: &Call<'_>, headers: &HeaderMap, repo: &RepoName, reference: &Reference) -> Outcome {
+    let reply = get(call, headers, repo, reference, false)?;
+    if let Reference::Digest(digest) = reference
+        && call.may_push(repo)
+    {
+        call.app.registry.keep_manifest(repo, digest).await?;
+    }
+    Ok(reply)
+}
+
 /// Stores a manifest.
 pub(super) async fn put(
     call: &Call<'_>,

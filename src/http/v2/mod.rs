@@ -130,7 +130,10 @@ async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBod
         Operation::ListReferrers { repo, subject, artifact_type, page } => {
             referrers::list(call, repo, subject, artifact_type.as_deref(), page)
         }
-        Operation::GetManifest { repo, reference, body } => manifests::get(call, headers, repo, reference, *body),
+        Operation::GetManifest { repo, reference, body: true } => manifests::get(call, headers, repo, reference, true),
+        Operation::GetManifest { repo, reference, body: false } => {
+            manifests::head(call, headers, repo, reference).await
+        }
         Operation::PutManifest { repo, reference, tags } => {
             manifests::put(call, headers, repo, reference, tags, body).await
         }
