@@ -6,6 +6,7 @@ pub mod banner;
 mod first_start;
 mod service_manager;
 mod sockets;
+mod tickets;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -128,6 +129,29 @@ pub fn initialise(options: &ServeOptions) -> Result<Initialised, ServeError> {
     };
     house.close();
     Ok(made)
+}
+
+/// The registry of a data directory on which no server runs, for verbs that open the store.
+pub struct Stopped(House);
+
+impl Stopped {
+    /// Opens it. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError`] in words, also when a server does run.
+    pub fn open(options: &ServeOptions) -> Result<Self, ServeError> {
+        House::open(options, &Seams::default()).map(Self)
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Remembers the time and closes the store. Blocks.
+    pub fn close(self) {
+        self.0.close();
+    }
 }
 
 /// Everything that stands behind the sockets.

@@ -44,7 +44,7 @@ pub struct Freed {
     pub files: Amount,
     /// Files that nothing named: left over from crashes.
     pub orphans: Amount,
-    /// Leases that ran out and belong to nothing any more.
+    /// Leases that ran out and belong to nothing any more; a dry run does not count those of what would go.
     pub leases: u64,
     /// Marks of what was lost long ago.
     pub marks: u64,

@@ -5,6 +5,7 @@
 
 mod blobs;
 mod catalog;
+mod gc;
 mod harness;
 mod jobs;
 mod limits;
