@@ -6,6 +6,7 @@
 mod blobs;
 mod catalog;
 mod gc;
+mod gc_soak;
 mod harness;
 mod jobs;
 mod limits;
