@@ -6,6 +6,7 @@ pub mod banner;
 mod first_start;
 mod service_manager;
 mod sockets;
+mod tickets;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -143,6 +144,29 @@ pub fn initialise(options: &ServeOptions) -> Result<Initialised, ServeError> {
     Ok(made)
 }
 
+/// The registry of a data directory on which no server runs, for verbs that open the store.
+pub struct Stopped(House);
+
+impl Stopped {
+    /// Opens it. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError`] in words, also when a server does run.
+    pub fn open(options: &ServeOptions) -> Result<Self, ServeError> {
+        House::open(options, &Seams::default()).map(Self)
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Remembers the time and closes the store. Blocks.
+    pub fn close(self) {
+        self.0.close();
+    }
+}
+
 /// Everything that stands behind the sockets.
 struct House {
     meta: Engine,
@@ -182,6 +206,8 @@ impl House {
         let settings = registry::Settings {
             accept_incomplete: config.accept_incomplete,
             lease: config.gc.lease(),
+            untagged: config.gc.untagged(),
+            collect_every: config.gc.every(),
             manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
         };
         let registry = Registry::new(meta.clone(), blobs, clock.clone(), settings);
@@ -287,6 +313,7 @@ impl Server {
         handshakes.load(&house.meta).map_err(ServeError::of)?;
         let metrics = Metrics::new();
         metrics.register(|registry| handshakes.register(registry));
+        metrics.register(|registry| house.registry.collector().register(registry));
 
         // What answers.
         let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;

@@ -283,6 +283,11 @@ settings! {
     Gc in "gc" {
         /// Seconds for which an acknowledged blob or manifest is kept although nothing refers to it yet.
         lease_seconds: u64 = 86_400, from 60 to 2_592_000;
+        /// Days without a push or a pull after which a manifest goes that has no tag and that nothing refers to.
+        /// Only days on which the registry runs count. 0: never.
+        untagged_days: u64 = 30, from 0 to 36_500;
+        /// Minutes from one collection to the next.
+        every_minutes: u64 = 60, from 1 to 10_080;
     }
 }
 
@@ -290,6 +295,16 @@ impl Gc {
     /// The lease as a duration.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
+    }
+
+    /// After how long without use an untagged manifest goes; `None` when never.
+    pub fn untagged(&self) -> Option<Duration> {
+        (self.untagged_days > 0).then(|| Duration::from_secs(self.untagged_days.saturating_mul(86_400)))
+    }
+
+    /// From one collection to the next.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every_minutes.saturating_mul(60))
     }
 }
 

@@ -77,6 +77,15 @@ impl Fs {
         File::open(self.layout.file(id)).map_err(|e| missing(id, "opening a blob file", &e))
     }
 
+    /// The bytes of a file; `None` when it is not there.
+    pub(super) fn size(&self, id: FileId) -> Result<Option<u64>, BlobError> {
+        match std::fs::metadata(self.layout.file(id)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(failed("looking at a blob file", &e)),
+        }
+    }
+
     /// A whole file, which must have `size` bytes.
     pub(super) fn read_all(&self, id: FileId, size: u64) -> Result<Bytes, BlobError> {
         let size = usize::try_from(size).map_err(|_| BlobError::TooLarge { limit: usize::MAX as u64 })?;

@@ -385,6 +385,37 @@ impl Blobs {
         self.0.fs.sync_entry(id)
     }
 
+    /// Removes the names of these files and syncs their directories, each once. Tells for each how many bytes it had;
+    /// `None` when it was gone already.
+    ///
+    /// # Errors
+    /// I/O, for each file alone: the others are removed all the same.
+    pub fn unlink_all(&self, ids: &[FileId]) -> Vec<(FileId, Result<Option<u64>, BlobError>)> {
+        let fs = &self.0.fs;
+        let remove = |id: FileId| {
+            let size = fs.size(id)?;
+            fs.remove(id).map(|_| size)
+        };
+        let mut removed: Vec<_> = ids.iter().map(|id| (*id, remove(*id))).collect();
+        removed.sort_unstable_by_key(|(id, _)| *id);
+        for shelf in removed.chunk_by_mut(|(one, _), (other, _)| one.0[0] == other.0[0]) {
+            // Also when all were gone: the run that removed them may have ended before the sync.
+            if let Err(error) = fs.sync_entry(shelf[0].0) {
+                let why = error.to_string();
+                shelf.iter_mut().for_each(|(_, outcome)| *outcome = Err(BlobError::Io(why.clone())));
+            }
+        }
+        removed
+    }
+
+    /// The bytes of a file; `None` when it is not there.
+    ///
+    /// # Errors
+    /// I/O.
+    pub fn size(&self, id: FileId) -> Result<Option<u64>, BlobError> {
+        self.0.fs.size(id)
+    }
+
     /// At most `limit` of the files that there are, in order, from behind `after` on; fewer only at the end. For the
     /// orphan sweep, which lists first, asks [`Blobs::owned`] second and the metadata third: in any other order it
     /// could take a file that was made or published in between for an orphan.
@@ -407,6 +438,11 @@ impl Blobs {
     /// The files that sessions own at this moment, made or not (the orphan sweep asks this before the metadata).
     pub fn owned(&self) -> HashSet<FileId> {
         self.0.owned()
+    }
+
+    /// The file that a session owns, made or not; `None` when there is no such session.
+    pub fn file_of(&self, id: UploadId) -> Option<FileId> {
+        self.0.file_of(id)
     }
 
     /// How many sessions are open.

@@ -262,6 +262,10 @@ impl Store {
         self.sessions.lock().values().map(|session| session.file).collect()
     }
 
+    pub(super) fn file_of(&self, id: UploadId) -> Option<FileId> {
+        self.sessions.lock().get(&id).map(|session| session.file)
+    }
+
     pub(super) fn open_sessions(&self) -> usize {
         self.sessions.lock().len()
     }

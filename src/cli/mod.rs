@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 pub mod data_dir;
 mod error;
+pub mod gc;
 pub mod init;
 pub mod instance;
 #[cfg(test)]
@@ -87,6 +88,9 @@ pub enum Command {
     /// Make this machine trust a registry
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Free the space of what nothing refers to, and see what waits
+    #[command(subcommand)]
+    Gc(gc::GcCommand),
     /// Accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -143,6 +147,7 @@ pub fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Ca(command) => ca::run(&context, command),
         Command::Cert(command) => cert::run(&context, command),
         Command::Trust(command) => trust::run(&context, command),
+        Command::Gc(command) => gc::run(&context, command),
         Command::User(command) => user::run(&context, command),
         Command::Completions { shell } => texts::completions(&context, *shell),
         Command::Man { out } => texts::man(&context, out.as_ref()),

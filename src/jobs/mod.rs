@@ -4,10 +4,11 @@
 //! There is one file per handler.
 
 mod certificate_renewal;
+mod garbage_collection;
 mod runner;
 mod schedule;
 mod steady_time;
 mod upload_expiry;
+mod usage_flush;
 
 pub use runner::{JobError, Runner};
-pub use schedule::DEFAULTS;

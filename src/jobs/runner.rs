@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{certificate_renewal, schedule, steady_time, upload_expiry};
+use super::{certificate_renewal, garbage_collection, schedule, steady_time, upload_expiry, usage_flush};
 use crate::base::{Clock, JobId, Timestamp, id};
 use crate::meta::{MetaError, WriteError, job};
 use crate::model::Job;
@@ -57,13 +57,13 @@ impl Runner {
         &self.bell
     }
 
-    /// Writes the schedules that are missing.
+    /// Writes the schedules that are missing, or whose interval the settings have changed.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn prepare(&self) -> Result<(), MetaError> {
-        let now = self.clock.now();
-        self.write(move |tx| schedule::ensure(tx, now)).await
+        let (now, schedules) = (self.clock.now(), schedule::all(self.registry.settings()));
+        self.write(move |tx| schedule::ensure(tx, &schedules, now)).await
     }
 
     /// Works until `stop` ends; a job that is being done is finished first.
@@ -101,7 +101,7 @@ impl Runner {
         let mut handled = 0;
         loop {
             let now = self.clock.now();
-            let ids: Vec<JobId> = schedule::DEFAULTS.iter().map(|_| JobId::at(now)).collect();
+            let ids: Vec<JobId> = (0..schedule::AT_ONCE).map(|_| JobId::at(now)).collect();
             self.write(move |tx| schedule::enqueue_due(tx, now, &ids)).await?;
             let claimed = self.claim(now).await?;
             if claimed.is_empty() {
@@ -163,6 +163,8 @@ impl Runner {
                 Task::CertificateRenewal => certificate_renewal::run(&runner.pki).await,
                 Task::UploadExpiry => upload_expiry::run(&runner.registry).await,
                 Task::SteadyTime => steady_time::run(&runner.registry).await,
+                Task::GarbageCollection => garbage_collection::run(&runner.registry, runner.clock.now()).await,
+                Task::UsageFlush => usage_flush::run(&runner.registry).await,
             }
         });
         match handler.join_next().await {

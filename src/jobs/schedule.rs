@@ -6,23 +6,42 @@ use crate::base::{JobId, Timestamp};
 use crate::meta::{MetaError, WriteTx, job};
 use crate::model::Job;
 use crate::model::job::{JobState, Schedule, Task};
+use crate::registry::Settings;
 
-/// What a new registry does by itself, and how often.
-pub const DEFAULTS: &[(Task, Duration)] = &[
-    // Addresses change without a word (DHCP), so they are looked at every minute; it costs microseconds.
-    (Task::CertificateRenewal, Duration::from_mins(1)),
-    (Task::UploadExpiry, Duration::from_mins(10)),
-    (Task::SteadyTime, Duration::from_mins(10)),
-];
+/// Schedules that become jobs in one closure; those that are left follow in the next.
+pub(super) const AT_ONCE: usize = 16;
 
-/// Writes the schedules that are missing, due at once.
+/// What the registry does by itself, and how often.
+pub(super) fn all(settings: &Settings) -> Vec<(Task, Duration)> {
+    vec![
+        // Addresses change without a word (DHCP), so they are looked at every minute; it costs microseconds.
+        (Task::CertificateRenewal, Duration::from_mins(1)),
+        (Task::UploadExpiry, Duration::from_mins(10)),
+        (Task::SteadyTime, Duration::from_mins(10)),
+        (Task::UsageFlush, Duration::from_mins(5)),
+        (Task::GarbageCollection, settings.collect_every),
+    ]
+}
+
+/// Writes the schedules that are missing, due at once. One whose interval has changed keeps to the new one, and is
+/// due no later than that says.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn ensure(tx: &mut WriteTx, now: Timestamp) -> Result<(), MetaError> {
-    for (task, every) in DEFAULTS {
-        if job::schedule(tx, task)?.is_none() {
-            job::put_schedule(tx, &Schedule { task: task.clone(), every: *every, next: now, last: None, job: None });
+pub(super) fn ensure(tx: &mut WriteTx, schedules: &[(Task, Duration)], now: Timestamp) -> Result<(), MetaError> {
+    for (task, every) in schedules {
+        match job::schedule(tx, task)? {
+            None => {
+                job::put_schedule(
+                    tx,
+                    &Schedule { task: task.clone(), every: *every, next: now, last: None, job: None },
+                );
+            }
+            Some(before) if before.every != *every => {
+                let next = before.next.min(now.plus(*every));
+                job::put_schedule(tx, &Schedule { every: *every, next, ..before });
+            }
+            Some(_) => {}
         }
     }
     Ok(())
@@ -76,9 +95,9 @@ mod tests {
 
     /// The jobs of the certificate's schedule after a look at `now`.
     fn look(meta: &Engine, now: Timestamp) -> Vec<Job> {
-        let ids: Vec<JobId> = DEFAULTS.iter().map(|_| JobId::at(now)).collect();
+        let ids = [JobId::at(now)];
         let looked = meta.write_blocking(move |tx| {
-            ensure(tx, now)?;
+            ensure(tx, &[(Task::CertificateRenewal, Duration::from_mins(1))], now)?;
             enqueue_due(tx, now, &ids)?;
             let jobs = job::list(tx, 100)?;
             Ok::<_, MetaError>(jobs.into_iter().filter(|job| job.task == Task::CertificateRenewal).collect())

@@ -2,15 +2,19 @@
 
 use super::JobError;
 use crate::blobs::BlobError;
+use crate::registry::trace::TraceEvent;
 use crate::registry::{Registry, RegistryError, uploads};
 
 /// Sessions dropped in one step.
 const BATCH: usize = 200;
 
 pub(super) async fn run(registry: &Registry) -> Result<(), JobError> {
-    let meta = registry.meta().clone();
+    let of = registry.clone();
     let named = move |file| {
-        meta.read(|tx| uploads::is_named(tx, file)).map_err(|error: RegistryError| BlobError::Io(error.to_string()))
+        let named = of.meta().read(|tx| uploads::is_named(tx, file));
+        let named = named.map_err(|error: RegistryError| BlobError::Io(error.to_string()))?;
+        of.trace().tell(|| TraceEvent::SessionExpired { file, named });
+        Ok(named)
     };
     let mut dropped = 0;
     loop {

@@ -129,9 +129,23 @@ pub fn unlink(tx: &mut WriteTx, repo: RepoId, digest: &Digest, size: u64) {
 /// # Errors
 /// When the store fails.
 pub fn repos_with(tx: &impl Read, digest: &Digest, limit: usize) -> Result<Vec<RepoId>, MetaError> {
+    repos_after(tx, digest, None, limit)
+}
+
+/// At most `limit` repositories that have the blob, from behind `after` on, in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub fn repos_after(
+    tx: &impl Read,
+    digest: &Digest,
+    after: Option<RepoId>,
+    limit: usize,
+) -> Result<Vec<RepoId>, MetaError> {
     let prefix = Key::new().digest(digest);
     let end = Key::prefix_end(prefix.as_bytes());
-    let rows = tx.range(LINK_BY_DIGEST, prefix.as_ref(), end.as_deref(), limit)?;
+    let from = after.map_or_else(|| prefix.clone(), |after| prefix.clone().u64(after.0).raw(&[0]));
+    let rows = tx.range(LINK_BY_DIGEST, from.as_ref(), end.as_deref(), limit)?;
     rows.iter()
         .map(|(key, _)| {
             key.get(prefix.as_bytes().len()..)
@@ -140,4 +154,68 @@ pub fn repos_with(tx: &impl Read, digest: &Digest, limit: usize) -> Result<Vec<R
                 .ok_or_else(|| MetaError::Corrupt("a link's key does not read".into()))
         })
         .collect()
+}
+
+/// At most `limit` blobs from behind `after` on, in the order of their digests.
+///
+/// # Errors
+/// When the store fails.
+pub fn scan(tx: &impl Read, after: Option<&Digest>, limit: usize) -> Result<Vec<(Digest, BlobRow)>, MetaError> {
+    let from = after.map_or_else(Key::new, |after| Key::new().digest(after).raw(&[0]));
+    let rows = tx.range(BLOB, from.as_ref(), None, limit)?;
+    rows.iter()
+        .map(|(key, value)| {
+            let digest = KeyReader::new(key).digest();
+            let digest = digest.ok_or_else(|| MetaError::Corrupt("a blob's key does not read".into()))?;
+            Ok((digest, decode(BLOB, value)?))
+        })
+        .collect()
+}
+
+/// Removes the row of a blob that no repository has any more; its file is doomed.
+pub fn remove(tx: &mut WriteTx, digest: &Digest, row: &BlobRow, now: Timestamp) {
+    tx.delete(BLOB, Key::new().digest(digest).as_ref());
+    match row.file {
+        Some(file) => doom(tx, file, *digest, now),
+        None => tx.delete(BLOB_BODY, Key::new().digest(digest).as_ref()),
+    }
+}
+
+fn file_id(key: &[u8]) -> Result<FileId, MetaError> {
+    let id = KeyReader::new(key).raw::<16>();
+    id.map(FileId).ok_or_else(|| MetaError::Corrupt("a file's key does not read".into()))
+}
+
+fn behind(after: Option<FileId>) -> Key {
+    after.map_or_else(Key::new, |after| Key::new().raw(&after.0).raw(&[0]))
+}
+
+/// At most `limit` doomed files from behind `after` on, in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub fn doomed(tx: &impl Read, after: Option<FileId>, limit: usize) -> Result<Vec<(FileId, DoomedRow)>, MetaError> {
+    let rows = tx.range(DOOMED, behind(after).as_ref(), None, limit)?;
+    rows.iter().map(|(key, value)| Ok((file_id(key)?, decode(DOOMED, value)?))).collect()
+}
+
+/// Forgets a doomed file whose name has been removed.
+pub fn forget(tx: &mut WriteTx, file: FileId) {
+    tx.delete(DOOMED, &file.0);
+}
+
+/// The files that blobs' rows name: at most `limit`, from behind `after` up to and with `last` (or the end), in the
+/// order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub fn files(
+    tx: &impl Read,
+    after: Option<FileId>,
+    last: Option<FileId>,
+    limit: usize,
+) -> Result<Vec<(FileId, Digest)>, MetaError> {
+    let end = last.map(|last| behind(Some(last)));
+    let rows = tx.range(FILE, behind(after).as_ref(), end.as_ref().map(AsRef::as_ref), limit)?;
+    rows.iter().map(|(key, value)| Ok((file_id(key)?, decode(FILE, value)?))).collect()
 }

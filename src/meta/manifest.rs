@@ -39,6 +39,13 @@ pub struct ManifestRow {
     /// How many of its references were not here when it was last pushed.
     #[serde(default)]
     pub missing: u64,
+    /// When it was last pulled here, to about a day: pulls are counted in memory and written down in batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled: Option<Timestamp>,
+    /// Steady time (ms) at which it was last pushed or pulled or lost a tag, pulls to about a day: from then on an
+    /// untagged manifest's time runs. Steady, so that a wall clock that jumps does not end it.
+    #[serde(default)]
+    pub used: u64,
 }
 
 /// What an edge says: the part that a child plays in its parent.
@@ -89,6 +96,45 @@ pub fn get(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<Option<Manif
 pub fn put(tx: &mut WriteTx, repo: RepoId, digest: &Digest, row: &ManifestRow) {
     tx.put(MANIFEST, key(repo, digest).as_ref(), encode(row));
     tx.put(MANIFEST_BY_DIGEST, Key::new().digest(digest).u64(repo.0).as_ref(), Vec::new());
+}
+
+/// Changes the row of a manifest that this repository has.
+pub fn update(tx: &mut WriteTx, repo: RepoId, digest: &Digest, row: &ManifestRow) {
+    tx.put(MANIFEST, key(repo, digest).as_ref(), encode(row));
+}
+
+/// Notes that the manifest was in use at `steady` (ms), if it is here: its time without use begins anew.
+///
+/// # Errors
+/// When the store fails.
+pub fn touch(tx: &mut WriteTx, repo: RepoId, digest: &Digest, steady: u64) -> Result<(), MetaError> {
+    if let Some(mut row) = get(tx, repo, digest)?
+        && row.used < steady
+    {
+        row.used = steady;
+        update(tx, repo, digest, &row);
+    }
+    Ok(())
+}
+
+/// A manifest of a repository, with its row.
+pub type Placed = (RepoId, Digest, ManifestRow);
+
+/// At most `limit` manifests of all repositories, from behind `after` on.
+///
+/// # Errors
+/// When the store fails.
+pub fn scan(tx: &impl Read, after: Option<(RepoId, Digest)>, limit: usize) -> Result<Vec<Placed>, MetaError> {
+    let from = after.map_or_else(Key::new, |(repo, digest)| key(repo, &digest).raw(&[0]));
+    let rows = tx.range(MANIFEST, from.as_ref(), None, limit)?;
+    rows.iter()
+        .map(|(key, value)| {
+            let mut key = KeyReader::new(key);
+            let read = key.u64().zip(key.digest());
+            let (repo, digest) = read.ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))?;
+            Ok((RepoId(repo), digest, decode(MANIFEST, value)?))
+        })
+        .collect()
 }
 
 /// Removes the manifest's row from this repository, and its body when no other repository has it.
@@ -163,9 +209,24 @@ pub fn remove_edge(tx: &mut WriteTx, repo: RepoId, child: &Digest, parent: &Dige
 /// # Errors
 /// When the store fails.
 pub fn parents(tx: &impl Read, repo: RepoId, child: &Digest, limit: usize) -> Result<Vec<Digest>, MetaError> {
+    parents_after(tx, repo, child, None, limit)
+}
+
+/// The same from behind `after` on, in the order of the parents' digests.
+///
+/// # Errors
+/// When the store fails.
+pub fn parents_after(
+    tx: &impl Read,
+    repo: RepoId,
+    child: &Digest,
+    after: Option<&Digest>,
+    limit: usize,
+) -> Result<Vec<Digest>, MetaError> {
     let prefix = key(repo, child);
     let end = Key::prefix_end(prefix.as_bytes());
-    let rows = tx.range(EDGE, prefix.as_ref(), end.as_deref(), limit)?;
+    let from = after.map_or_else(|| prefix.clone(), |after| prefix.clone().digest(after).raw(&[0]));
+    let rows = tx.range(EDGE, from.as_ref(), end.as_deref(), limit)?;
     rows.iter()
         .map(|(key, _)| {
             key.get(prefix.as_bytes().len()..)

@@ -14,6 +14,7 @@ pub mod tables;
 
 pub mod blob;
 pub mod event;
+pub mod gc;
 pub mod job;
 pub mod lease;
 pub mod manifest;

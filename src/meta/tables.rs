@@ -20,7 +20,7 @@ impl Table {
     }
 }
 
-/// `name` → single values: schema version, instance id, steady time.
+/// `name` → single values: schema version, instance id, steady time, the last report of collection.
 pub const META: Table = Table("meta");
 
 /// `repository name` → repo. In byte order, which is the catalog's.
@@ -65,7 +65,7 @@ pub const DOOMED: Table = Table("doomed");
 /// digest → steady time in ms, raw u64: until when an acknowledged blob or manifest is kept although nothing refers
 /// to it. Leases only grow.
 pub const LEASE: Table = Table("lease");
-/// repo, digest → wall time in ms, raw u64: when this repository last lost a blob or manifest that it had.
+/// repo, digest → steady time in ms, raw u64: when this repository last lost a blob or manifest that it had.
 pub const LOST: Table = Table("lost");
 
 /// event id → [`crate::model::Event`].

@@ -63,6 +63,13 @@ pub enum Happening {
         /// The tags that went with it.
         tags: Vec<Tag>,
     },
+    /// Collection took away a manifest: nothing referred to it, and it was not used for long.
+    ManifestCollected {
+        /// Where.
+        name: RepoName,
+        /// Which.
+        digest: Digest,
+    },
     /// A blob was deleted from a repository.
     BlobDeleted {
         /// Where.

@@ -16,6 +16,10 @@ pub enum Task {
     UploadExpiry,
     /// Remember how much time has been seen to pass.
     SteadyTime,
+    /// Collect garbage.
+    GarbageCollection,
+    /// Write down which manifests were pulled.
+    UsageFlush,
 }
 
 impl Task {
@@ -25,6 +29,8 @@ impl Task {
             Self::CertificateRenewal => "certificate_renewal",
             Self::UploadExpiry => "upload_expiry",
             Self::SteadyTime => "steady_time",
+            Self::GarbageCollection => "garbage_collection",
+            Self::UsageFlush => "usage_flush",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod event;
+pub mod gc;
 pub mod job;
 pub mod operation;
 pub mod permission;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::commit::{Change, Proposal};
 use super::{RegistryError, Settings};
-use crate::base::{RepoId, Timestamp};
+use crate::base::RepoId;
 use crate::meta::{Read, blob, lease, manifest, repo};
 use crate::oci::manifest::Role;
 use crate::oci::{Code, Digest, MediaType};
 
 /// For how long a repository that lost content is asked to get it back rather than to go without it.
-const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
+pub(super) const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// What a check says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +53,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads what the checks need to know of this proposal.
+    /// Reads what the checks need to know of this proposal at `steady` (ms).
     ///
     /// # Errors
     /// When the store fails.
-    pub fn gather(tx: &impl Read, proposal: &Proposal, now: Timestamp) -> Result<Self, RegistryError> {
+    pub fn gather(tx: &impl Read, proposal: &Proposal, steady: u64) -> Result<Self, RegistryError> {
         let mut facts = Self { repo: repo::id_of(tx, &proposal.repo)?, ..Self::default() };
         match &proposal.change {
             Change::PutManifest(new) => {
@@ -70,7 +70,7 @@ impl Facts {
                         Some(repo) => lease::lost(tx, repo, &digest)?,
                     };
                     if noted.insert(digest) {
-                        let lost_lately = lost.is_some_and(|when| now.since(when) < LOST_KEPT);
+                        let lost_lately = lost.is_some_and(|when| is_lately(when, steady));
                         facts.missing.push(Missing { digest, lost_lately });
                     }
                 }
@@ -86,7 +86,8 @@ impl Facts {
             Change::PublishBlob { .. }
             | Change::MountBlob { .. }
             | Change::DeleteTag(_)
-            | Change::DeleteManifest(_) => {}
+            | Change::DeleteManifest(_)
+            | Change::CollectManifest(_) => {}
         }
         Ok(facts)
     }
@@ -99,6 +100,11 @@ fn is_here(tx: &impl Read, repo: RepoId, role: Role, digest: &Digest) -> Result<
         Role::Child => manifest::get(tx, repo, digest)?.is_some(),
         Role::ForeignChild => blob::is_linked(tx, repo, digest)? || manifest::get(tx, repo, digest)?.is_some(),
     })
+}
+
+/// Whether something that was lost at `when` was lost lately at `steady` (both in steady ms).
+pub(super) fn is_lately(when: u64, steady: u64) -> bool {
+    Duration::from_millis(steady.saturating_sub(when)) < LOST_KEPT
 }
 
 /// A check: pure, cheap, named by its policy.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::admission::{self, Facts, Verdict};
+use super::gc::untagged;
+use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError, delete, push, react, uploads};
 use crate::base::{EventId, RepoId, Timestamp, UploadId};
 use crate::blobs::Sealed;
@@ -47,6 +49,8 @@ pub enum Change {
     DeleteManifest(Digest),
     /// Take a blob from a repository.
     DeleteBlob(Digest),
+    /// Take away a manifest that nobody needs, if that is still so.
+    CollectManifest(untagged::Unused),
 }
 
 impl Change {
@@ -61,6 +65,8 @@ impl Change {
 pub struct Committed {
     /// References of the manifest that are not here: it is stored, but incomplete.
     pub missing: Vec<Digest>,
+    /// For [`Change::CollectManifest`]: what went, if it did.
+    pub collected: Option<untagged::Collected>,
 }
 
 /// Everything that a closure must not make up itself, so that it can be run again with the same outcome.
@@ -68,6 +74,8 @@ pub struct Committed {
 pub(super) struct Stamp {
     /// Wall time.
     pub(super) now: Timestamp,
+    /// Steady time in ms.
+    pub(super) steady: u64,
     /// Steady time at which leases written by this commit run out, in ms.
     pub(super) lease_until: u64,
     /// The id of the repository, should this commit make it.
@@ -82,7 +90,8 @@ impl Stamp {
         let now = clock.now();
         let mut event = EventId::random();
         event.0[..8].copy_from_slice(&registry.next_tick(now).to_be_bytes());
-        Self { now, lease_until: clock.steady().saturating_add(lease), new_repo: RepoId::random(), event }
+        let steady = clock.steady();
+        Self { now, steady, lease_until: steady.saturating_add(lease), new_repo: RepoId::random(), event }
     }
 
     /// The id of the n-th thing that this commit writes down; in order, and unlike those of other commits.
@@ -102,6 +111,7 @@ pub(super) struct Step<'t> {
     pub(super) name: &'t RepoName,
     pub(super) actor: &'t Actor,
     pub(super) stamp: &'t Stamp,
+    pub(super) registry: &'t Registry,
     pub(super) happenings: Vec<Happening>,
     written: usize,
 }
@@ -111,6 +121,14 @@ impl Step<'_> {
     pub(super) fn next_id(&mut self) -> EventId {
         self.written += 1;
         self.stamp.id(self.written)
+    }
+
+    /// Tells a step to the tests' observer once the commit is on disk.
+    pub(super) fn tell(&mut self, step: impl FnOnce(&Self) -> TraceEvent) {
+        if self.registry.trace().is_on() {
+            let (registry, step) = (self.registry.clone(), step(self));
+            self.tx.on_commit(move || registry.trace().tell(|| step));
+        }
     }
 }
 
@@ -129,7 +147,7 @@ impl Registry {
 
 fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx) -> Result<Committed, RegistryError> {
     // Admission.
-    let facts = Facts::gather(tx, proposal, stamp.now)?;
+    let facts = Facts::gather(tx, proposal, stamp.steady)?;
     for (policy, check) in admission::CHECKS {
         if let Verdict::Deny { code, message, digests } = check(&facts, proposal, registry.settings()) {
             return Err(RegistryError::Refused { policy, code, message, digests });
@@ -142,23 +160,24 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
         return Err(RegistryError::NameUnknown(proposal.repo.clone()));
     }
     let repo = facts.repo.unwrap_or(stamp.new_repo);
-    let mut step =
-        Step { tx, repo, name: &proposal.repo, actor: &proposal.actor, stamp, happenings: Vec::new(), written: 0 };
+    let (name, actor) = (&proposal.repo, &proposal.actor);
+    let mut step = Step { tx, repo, name, actor, stamp, registry, happenings: Vec::new(), written: 0 };
     if created {
         repo::create(step.tx, repo, &repo::RepoRow { name: proposal.repo.clone(), created: stamp.now });
         step.happenings.push(Happening::RepositoryCreated { repo, name: proposal.repo.clone() });
     }
     let mut committed = Committed::default();
     match &proposal.change {
-        Change::PublishBlob { sealed, upload } => uploads::publish(&mut step, registry, sealed, *upload)?,
+        Change::PublishBlob { sealed, upload } => uploads::publish(&mut step, sealed, *upload)?,
         Change::MountBlob { digest, from } => uploads::mount(&mut step, digest, from)?,
         Change::PutManifest(manifest) => {
             committed.missing = facts.missing.iter().map(|missing| missing.digest).collect();
-            push::put_manifest(&mut step, manifest, committed.missing.len())?;
+            push::put_manifest(&mut step, manifest, &committed.missing)?;
         }
         Change::DeleteTag(tag) => delete::tag(&mut step, tag)?,
         Change::DeleteManifest(digest) => delete::manifest(&mut step, digest)?,
         Change::DeleteBlob(digest) => delete::blob(&mut step, digest)?,
+        Change::CollectManifest(unused) => committed.collected = untagged::collect(&mut step, unused)?,
     }
 
     // Reaction.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::commit::{Change, Proposal, Step};
+use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError};
 use crate::meta::{blob, lease, manifest, referrer, repo, tag};
 use crate::model::event::Happening;
@@ -48,11 +49,30 @@ pub(super) fn tag(step: &mut Step<'_>, name: &Tag) -> Result<(), RegistryError> 
     })?;
     let moved = step.next_id();
     tag::remove(step.tx, step.repo, name, &row, step.stamp.now, step.actor.principal.name(), moved);
+    // From now on its time without a tag runs.
+    manifest::touch(step.tx, step.repo, &row.digest, step.stamp.steady)?;
     step.happenings.push(Happening::TagDeleted { name: step.name.clone(), tag: name.clone(), digest: row.digest });
     Ok(())
 }
 
 pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
+    let Removed { tags, .. } = remove_manifest(step, digest)?;
+    step.tell(|step| TraceEvent::ManifestDeleted { repo: step.name.clone(), digest: *digest, collected: false });
+    step.happenings.push(Happening::ManifestDeleted { name: step.name.clone(), digest: *digest, tags });
+    Ok(())
+}
+
+/// What went with a manifest.
+pub(super) struct Removed {
+    /// The tags that pointed at it.
+    pub(super) tags: Vec<Tag>,
+    /// What it referred to.
+    pub(super) children: BTreeSet<Digest>,
+}
+
+/// Takes a manifest from the step's repository: its tags, edges, its place among referrers, its row and, with the last
+/// repository, its body.
+pub(super) fn remove_manifest(step: &mut Step<'_>, digest: &Digest) -> Result<Removed, RegistryError> {
     let unknown = || RegistryError::ManifestUnknown { repo: step.name.clone(), reference: Reference::Digest(*digest) };
     let row = manifest::get(step.tx, step.repo, digest)?.ok_or_else(unknown)?;
     let tags = tag::of_manifest(step.tx, step.repo, digest, TAGS_AT_ONCE + 1)?;
@@ -71,9 +91,10 @@ pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), Regis
         }
     }
     let body = manifest::body(step.tx, digest, row.size)?;
+    let mut children = BTreeSet::new();
     if let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) {
         step.tx.allow_many_keys("the edges of one manifest, whose references are limited");
-        let children: BTreeSet<Digest> = read.referenced_digests().into_iter().collect();
+        children.extend(read.referenced_digests());
         for child in &children {
             manifest::remove_edge(step.tx, step.repo, child, digest);
         }
@@ -83,9 +104,8 @@ pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), Regis
     }
     manifest::remove(step.tx, step.repo, digest, row.size)?;
     repo::count(step.tx, step.repo, repo::Counter::Manifests, -1);
-    lease::mark_lost(step.tx, step.repo, digest, step.stamp.now);
-    step.happenings.push(Happening::ManifestDeleted { name: step.name.clone(), digest: *digest, tags });
-    Ok(())
+    lease::mark_lost(step.tx, step.repo, digest, step.stamp.steady);
+    Ok(Removed { tags, children })
 }
 
 pub(super) fn blob(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
@@ -96,7 +116,8 @@ pub(super) fn blob(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryE
     let row = blob::get(step.tx, digest)?.ok_or_else(unknown)?;
     // The link goes at once, whatever the lease; row and file wait for collection.
     blob::unlink(step.tx, step.repo, digest, row.size);
-    lease::mark_lost(step.tx, step.repo, digest, step.stamp.now);
+    lease::mark_lost(step.tx, step.repo, digest, step.stamp.steady);
+    step.tell(|step| TraceEvent::BlobDeleted { repo: step.name.clone(), digest: *digest });
     step.happenings.push(Happening::BlobDeleted { name: step.name.clone(), digest: *digest });
     Ok(())
 }

@@ -8,12 +8,16 @@ pub mod catalog;
 pub mod commit;
 pub mod delete;
 pub mod error;
+pub mod gc;
 pub mod pull;
 pub mod push;
 pub mod react;
 pub mod referrers;
 pub mod tags;
+#[doc(hidden)]
+pub mod trace;
 pub mod uploads;
+pub mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +41,10 @@ pub struct Settings {
     pub accept_incomplete: bool,
     /// How long something acknowledged is kept although nothing refers to it yet.
     pub lease: Duration,
+    /// How long an untagged manifest that nothing refers to stays without use; `None`: for ever.
+    pub untagged: Option<Duration>,
+    /// From one collection to the next.
+    pub collect_every: Duration,
     /// Limits on one manifest.
     pub manifest: ManifestLimits,
 }
@@ -70,13 +78,18 @@ struct Inner {
     tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
     jobs: Arc<Notify>,
+    trace: trace::Trace,
+    usage: usage::Usage,
+    gc: gc::Collector,
 }
 
 impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
-        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs }))
+        let trace = trace::Trace::default();
+        let (usage, gc) = (usage::Usage::default(), gc::Collector::default());
+        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs, trace, usage, gc }))
     }
 
     /// The metadata store.
@@ -97,6 +110,22 @@ impl Registry {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Pulls that are not written down yet.
+    pub fn usage(&self) -> &usage::Usage {
+        &self.0.usage
+    }
+
+    /// What collection is doing, and what it counts.
+    pub fn collector(&self) -> &gc::Collector {
+        &self.0.gc
+    }
+
+    /// Where tests observe.
+    #[doc(hidden)]
+    pub fn trace(&self) -> &trace::Trace {
+        &self.0.trace
     }
 
     /// The time in 2⁻¹⁶ ms, later than every tick before it: what happened first sorts first, also within a

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::trace::TraceEvent;
 use super::{Registry, RegistryError, known};
-use crate::base::FileId;
+use crate::base::{FileId, RepoId};
 use crate::meta::manifest::ManifestRow;
 use crate::meta::{Read, WriteError, WriteTx, blob, lease, manifest, repo, tag};
 use crate::oci::{Digest, MediaType, Reference, RepoName};
@@ -46,8 +47,9 @@ impl Registry {
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
     pub fn pull_manifest(&self, name: &RepoName, reference: &Reference) -> Result<PulledManifest, RegistryError> {
         self.meta().read(|tx| {
-            let (digest, row) = stored_manifest(tx, name, reference)?;
+            let (id, digest, row) = stored_manifest(tx, name, reference)?;
             let body = manifest::body(tx, &digest, row.size)?;
+            self.note_use(id, &digest, &row, true);
             Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body: Some(body) })
         })
     }
@@ -83,8 +85,17 @@ impl Registry {
             Ok::<_, RegistryError>((row.size, lease::until(tx, digest)?))
         })?;
         if may_push {
-            let name = name.clone();
-            self.renew_lease(*digest, until, move |tx, digest| linked_row(tx, &name, digest).map(drop)).await?;
+            let still_here = {
+                let name = name.clone();
+                move |tx: &WriteTx, digest: &Digest| linked_row(tx, &name, digest).map(drop)
+            };
+            let (lease_until, renewed) = self.renew_lease(*digest, until, still_here).await?;
+            self.trace().tell(|| TraceEvent::HeadAnswered {
+                repo: name.clone(),
+                digest: *digest,
+                lease_until,
+                renewed,
+            });
         }
         Ok(PulledBlob { size, bytes: None })
     }
@@ -101,7 +112,8 @@ impl Registry {
         may_push: bool,
     ) -> Result<PulledManifest, RegistryError> {
         let (found, until) = self.meta().read(|tx| {
-            let (digest, row) = stored_manifest(tx, name, reference)?;
+            let (id, digest, row) = stored_manifest(tx, name, reference)?;
+            self.note_use(id, &digest, &row, false);
             let found = PulledManifest { digest, media_type: row.media_type, size: row.size, body: None };
             Ok::<_, RegistryError>((found, lease::until(tx, &digest)?))
         })?;
@@ -115,29 +127,30 @@ impl Registry {
     }
 
     /// Lets a lease that was seen to run `until` run on if less than half of it is left, after another look whether
-    /// its content is `still_here`.
+    /// its content is `still_here`. Returns until when it runs now (steady ms) and whether that is new.
     async fn renew_lease(
         &self,
         digest: Digest,
         until: u64,
         still_here: impl Fn(&WriteTx, &Digest) -> Result<(), RegistryError> + Send + 'static,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(u64, bool), RegistryError> {
         let lease = u64::try_from(self.settings().lease.as_millis()).unwrap_or(u64::MAX);
         let now = self.clock().steady();
         if until.saturating_sub(now) >= lease / 2 {
-            return Ok(());
+            return Ok((until, false));
         }
+        let longer = now.saturating_add(lease);
         let renewed = self.meta().write(move |tx| {
             still_here(tx, &digest)?;
-            lease::grow(tx, &digest, now.saturating_add(lease))?;
+            lease::grow(tx, &digest, longer)?;
             Ok::<_, RegistryError>(())
         });
         match renewed.await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok((longer, true)),
             // If the lease cannot be written (full disk), pushes are refused anyway: the answer stays 200.
             Err(WriteError::Store(error)) => {
                 tracing::warn!(%error, "a lease could not be renewed");
-                Ok(())
+                Ok((until, false))
             }
             Err(WriteError::Refused(error)) => Err(error),
         }
@@ -149,7 +162,7 @@ fn stored_manifest(
     tx: &impl Read,
     name: &RepoName,
     reference: &Reference,
-) -> Result<(Digest, ManifestRow), RegistryError> {
+) -> Result<(RepoId, Digest, ManifestRow), RegistryError> {
     let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: reference.clone() };
     let id = known(tx, name)?;
     let digest = match reference {
@@ -157,7 +170,7 @@ fn stored_manifest(
         Reference::Tag(tag) => tag::get(tx, id, tag)?.ok_or_else(unknown)?.digest,
     };
     let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
-    Ok((digest, row))
+    Ok((id, digest, row))
 }
 
 fn unknown(name: &RepoName, digest: &Digest) -> RegistryError {

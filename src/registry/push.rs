@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::commit::{Change, Committed, Proposal, Step};
+use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError};
 use crate::meta::manifest::{Edge, ManifestRow};
 use crate::meta::{lease, manifest, referrer, repo, tag};
@@ -75,13 +76,13 @@ impl Registry {
         let subject = read.subject.as_ref().map(|subject| subject.digest);
         let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone() });
         let proposal = Proposal { actor, repo: repo.clone(), change: Change::PutManifest(new) };
-        let Committed { missing } = self.commit(proposal).await?;
+        let Committed { missing, .. } = self.commit(proposal).await?;
         Ok(Pushed { digest: actual, subject, tags: all_tags, missing })
     }
 }
 
 /// The rows of a manifest: row, body, edges, referrer, lease, tags.
-pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: usize) -> Result<(), RegistryError> {
+pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Digest]) -> Result<(), RegistryError> {
     let Step { repo: id, stamp, .. } = *step;
     let read = &new.manifest;
     let before = manifest::get(step.tx, id, &new.digest)?;
@@ -94,7 +95,9 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: usiz
         created: before.as_ref().map_or(stamp.now, |before| before.created),
         pushed: stamp.now,
         pusher: step.actor.principal.name().to_owned(),
-        missing: missing as u64,
+        missing: missing.len() as u64,
+        pulled: before.as_ref().and_then(|before| before.pulled),
+        used: stamp.steady,
     };
     if before.is_none() {
         if !manifest::is_anywhere(step.tx, &new.digest)? {
@@ -112,8 +115,23 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: usiz
     lease::grow(step.tx, &new.digest, stamp.lease_until)?;
     for name in &new.tags {
         let moved = step.next_id();
+        if let Some(tag) = tag::get(step.tx, id, name)?
+            && tag.digest != new.digest
+        {
+            // The manifest that the tag leaves: from now on its time without a tag runs.
+            manifest::touch(step.tx, id, &tag.digest, stamp.steady)?;
+        }
         tag::point(step.tx, id, name, new.digest, stamp.now, &row.pusher, moved)?;
     }
+    step.tell(|step| TraceEvent::ManifestPut {
+        repo: step.name.clone(),
+        digest: new.digest,
+        references: read.referenced_digests(),
+        subject: row.subject,
+        missing: missing.to_vec(),
+        tagged: !new.tags.is_empty(),
+        lease_until: stamp.lease_until,
+    });
     step.happenings.push(Happening::ManifestPushed {
         name: step.name.clone(),
         digest: new.digest,

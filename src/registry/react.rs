@@ -16,6 +16,7 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
         | Happening::ManifestPushed { .. }
         | Happening::TagDeleted { .. }
         | Happening::ManifestDeleted { .. }
+        | Happening::ManifestCollected { .. }
         | Happening::BlobDeleted { .. }
         | Happening::PasswordChanged { .. } => &[],
     }

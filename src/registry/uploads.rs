@@ -1,6 +1,7 @@
 //! Blobs on their way in: upload sessions, and mounts from other repositories.
 
 use super::commit::{Change, Proposal, Step};
+use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError};
 use crate::base::UploadId;
 use crate::blobs::{Append, BlobError, Content, Sealed, SessionStatus, Source};
@@ -22,7 +23,9 @@ impl Registry {
         repo: &RepoName,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadId, RegistryError> {
-        Ok(self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?)
+        let id = self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?;
+        self.tell_begun(id, repo);
+        Ok(id)
     }
 
     /// How far an upload has come (end-13). Somebody else's upload is as unknown as none.
@@ -89,6 +92,7 @@ impl Registry {
         source: impl Source,
     ) -> Result<(), RegistryError> {
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
+        self.tell_begun(id, repo);
         let pushed = async {
             let how = Append {
                 range: length.map(|length| (0, length)),
@@ -103,7 +107,9 @@ impl Registry {
         if pushed.is_err() {
             // The client cannot know this session's name, so nothing could go on from here. A failure to clean up
             // now is mended by the session's expiry.
-            let _ = self.blobs().cancel(id, repo).await;
+            if self.blobs().cancel(id, repo).await.is_ok() {
+                self.trace().tell(|| TraceEvent::SessionCancelled { upload: id });
+            }
         }
         pushed
     }
@@ -114,7 +120,17 @@ impl Registry {
     /// [`BlobError::UnknownSession`]; [`BlobError::Busy`].
     pub async fn cancel_upload(&self, actor: &Actor, repo: &RepoName, id: UploadId) -> Result<(), RegistryError> {
         self.upload_status(actor, repo, id)?;
-        Ok(self.blobs().cancel(id, repo).await?)
+        self.blobs().cancel(id, repo).await?;
+        self.trace().tell(|| TraceEvent::SessionCancelled { upload: id });
+        Ok(())
+    }
+
+    fn tell_begun(&self, upload: UploadId, repo: &RepoName) {
+        if self.trace().is_on()
+            && let Some(file) = self.blobs().file_of(upload)
+        {
+            self.trace().tell(|| TraceEvent::SessionBegan { upload, file, repo: repo.clone() });
+        }
     }
 
     /// The repository from which a blob can be mounted: `from`, or for an anonymous mount the first that has it and
@@ -168,31 +184,40 @@ impl Registry {
 
 /// The rows of a new blob. If no row names its digest yet, the row names this file; if one names another file, this
 /// one is doomed. The session ends with the commit, also when the client has gone away.
-pub(super) fn publish(
-    step: &mut Step<'_>,
-    registry: &Registry,
-    sealed: &Sealed,
-    upload: UploadId,
-) -> Result<(), RegistryError> {
+pub(super) fn publish(step: &mut Step<'_>, sealed: &Sealed, upload: UploadId) -> Result<(), RegistryError> {
     let Sealed { digest, size, .. } = *sealed;
     let now = step.stamp.now;
+    let new_row = blob::get(step.tx, &digest)?.is_none();
+    let mut in_file = None;
     if let Content::File(file) = sealed.content {
+        in_file = Some(file);
         match blob::file_state(step.tx, file)? {
             // The same closing request twice: the first one published it.
             Some(FileState::Published(named)) if named == digest => {}
             // A file that the metadata names belongs to no session any more.
             Some(_) => return Err(BlobError::UnknownSession.into()),
-            None if blob::get(step.tx, &digest)?.is_some() => blob::doom(step.tx, file, digest, now),
+            None if !new_row => {
+                blob::doom(step.tx, file, digest, now);
+                step.tell(|_| TraceEvent::Doomed { file, digest });
+            }
             None => blob::put_file(step.tx, &digest, size, file, now),
         }
     }
     if let Content::Inline(body) = &sealed.content
-        && blob::get(step.tx, &digest)?.is_none()
+        && new_row
     {
         blob::put_inline(step.tx, &digest, body, now);
     }
     give(step, &digest, size)?;
-    let blobs = registry.blobs().clone();
+    step.tell(|step| TraceEvent::Published {
+        upload,
+        repo: step.name.clone(),
+        digest,
+        file: in_file,
+        new_row,
+        lease_until: step.stamp.lease_until,
+    });
+    let blobs = step.registry.blobs().clone();
     step.tx.on_commit(move || blobs.end(upload));
     Ok(())
 }
@@ -205,7 +230,14 @@ pub(super) fn mount(step: &mut Step<'_>, digest: &Digest, from: &RepoName) -> Re
         return Err(gone());
     }
     let row = blob::get(step.tx, digest)?.ok_or_else(gone)?;
-    give(step, digest, row.size)
+    give(step, digest, row.size)?;
+    step.tell(|step| TraceEvent::Mounted {
+        repo: step.name.clone(),
+        from: from.clone(),
+        digest: *digest,
+        lease_until: step.stamp.lease_until,
+    });
+    Ok(())
 }
 
 /// Gives the step's repository a blob that has a row, and promises to keep it for a lease.

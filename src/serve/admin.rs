@@ -22,6 +22,7 @@ use tokio::net::UnixListener;
 use crate::base::Secret;
 use crate::ops::Status;
 use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
+use crate::ops::gc::{GcReply, GcRequest};
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "admin.sock";
@@ -53,6 +54,8 @@ pub enum AdminRequest {
     Ca(CaRequest),
     /// `msr-lite cert …`. Answered by [`AdminAnswer::Certificate`].
     Cert(CertRequest),
+    /// `msr-lite gc …`. Answered by [`AdminAnswer::Gc`].
+    Gc(GcRequest),
 }
 
 /// What the server says.
@@ -74,6 +77,8 @@ pub enum AdminAnswer {
     },
     /// What there is to say about the certificates.
     Certificate(Box<CertReply>),
+    /// What there is to say about garbage collection.
+    Gc(Box<GcReply>),
     /// It was not done.
     Failed {
         /// Why, and what to do.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::admin::{AdminAnswer, AdminRequest};
+use super::tickets::Tickets;
 use super::{Server, first_start};
 use crate::base::Timestamp;
 use crate::http::App;
@@ -11,6 +12,7 @@ use crate::http::listen::Kind;
 use crate::meta::{MetaError, repo};
 use crate::ops::Status;
 use crate::ops::certificates::{CertReply, perform, perform_ca};
+use crate::ops::gc::{GcReply, GcRequest};
 use crate::ops::status::{Listener, Serves};
 use crate::pki::{Pki, PkiError};
 
@@ -24,6 +26,7 @@ struct Inner {
     url: String,
     listeners: Vec<Listener>,
     started: Timestamp,
+    tickets: Tickets,
 }
 
 impl Desk {
@@ -42,6 +45,7 @@ impl Desk {
             url: server.url.clone(),
             listeners: listeners.collect(),
             started: server.started,
+            tickets: Tickets::default(),
         }))
     }
 
@@ -64,6 +68,19 @@ impl Desk {
             },
             AdminRequest::Ca(request) => self.certificates(move |pki| perform_ca(pki, request)).await,
             AdminRequest::Cert(request) => self.certificates(move |pki| perform(pki, request)).await,
+            AdminRequest::Gc(request) => self.collection(request),
+        }
+    }
+
+    fn collection(&self, request: GcRequest) -> AdminAnswer {
+        let Inner { app, tickets, .. } = &*self.0;
+        let reply = match request {
+            GcRequest::Begin(task) => Ok(GcReply::Ticket(tickets.begin(&app.registry, task))),
+            GcRequest::Ask(ticket) => tickets.ask(&app.registry, ticket),
+        };
+        match reply {
+            Ok(reply) => AdminAnswer::Gc(Box::new(reply)),
+            Err(message) => AdminAnswer::Failed { message },
         }
     }
 
@@ -81,7 +98,7 @@ impl Desk {
     }
 
     fn status(&self) -> Result<Status, MetaError> {
-        let Inner { app, data_dir, url, listeners, started } = &*self.0;
+        let Inner { app, data_dir, url, listeners, started, .. } = &*self.0;
         let repositories = app.registry.meta().read(repo::total)?;
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -53,6 +53,11 @@ impl Lab {
 
     /// A registry whose settings differ from the defaults.
     pub(crate) async fn with(mode: Mode, change: impl FnOnce(&mut Config)) -> Self {
+        Self::on_clock(Clock::manual(wall()), mode, change).await
+    }
+
+    /// A registry that takes its time from this clock.
+    pub(crate) async fn on_clock(clock: Clock, mode: Mode, change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -60,7 +65,6 @@ impl Lab {
             ..Config::default()
         };
         change(&mut config);
-        let clock = Clock::manual(wall());
         let server = start(data.path(), &config, &clock, mode).await;
         let client = client(&server);
         let password = std::fs::read_to_string(data.path().join("initial-admin-password")).unwrap().trim().to_owned();

@@ -5,6 +5,8 @@
 
 mod blobs;
 mod catalog;
+mod gc;
+mod gc_soak;
 mod harness;
 mod jobs;
 mod limits;

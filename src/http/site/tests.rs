@@ -45,7 +45,13 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
     let options = BlobOptions { session_ttl: Duration::from_hours(24), max_blob: 1 << 20 };
     let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
     let manifest = ManifestLimits { references: 100, depth: 32 };
-    let settings = Settings { accept_incomplete: true, lease: Duration::from_hours(24), manifest };
+    let settings = Settings {
+        accept_incomplete: true,
+        lease: Duration::from_hours(24),
+        untagged: None,
+        collect_every: Duration::from_hours(1),
+        manifest,
+    };
     let registry = Registry::new(meta, blobs, clock.clone(), settings);
     (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, tls_port: 9443, ready }), healthy)
 }

@@ -6,6 +6,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use super::{Call, digest_header, error};
+use crate::blobs::BlobError;
 use crate::http::reply::{Body, Reply, empty};
 use crate::oci::range::{Asked, asked};
 use crate::oci::{Code, Digest, RepoName};
@@ -41,7 +42,13 @@ pub(super) fn get(
         let range = format!("bytes {offset}-{}/{}", offset + length - 1, blob.size);
         reply.headers_mut().insert(CONTENT_RANGE, header(range));
     }
-    *reply.body_mut() = body(call, &blob, offset, length)?;
+    *reply.body_mut() = match body(call, &blob, offset, length) {
+        // Collected between the look at its row and the opening of its file: now there is no row, or another file.
+        Err(RegistryError::Blob(BlobError::Missing(_))) => {
+            body(call, &call.app.registry.pull_blob(repo, digest)?, offset, length)?
+        }
+        body => body?,
+    };
     Ok(reply)
 }
 

@@ -1,0 +1,63 @@
+//! Garbage collection as people ask for it: by the command line, on a running server and on a stopped one alike.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::gc::{Progress, Report, Status, Survey};
+use crate::registry::Registry;
+use crate::registry::gc::{GcError, Options};
+
+/// What is asked for. Each may take long on a large registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GcTask {
+    /// Collect. Answered by [`GcReply::Report`].
+    Run {
+        /// Leases keep nothing.
+        ignore_leases: bool,
+    },
+    /// Tell what a run would free. Answered by [`GcReply::Survey`].
+    DryRun {
+        /// As if leases kept nothing.
+        ignore_leases: bool,
+    },
+    /// Tell how things stand. Answered by [`GcReply::Status`].
+    Status,
+}
+
+/// A request to the running server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GcRequest {
+    /// Begin. Answered by [`GcReply::Ticket`]; the work goes to its end whether or not anybody waits for it.
+    Begin(GcTask),
+    /// How far is it? Answered by [`GcReply::Running`], or once by the task's own reply.
+    Ask(u64),
+}
+
+/// The server's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GcReply {
+    /// What to ask with.
+    Ticket(u64),
+    /// It goes on; of a run with how far it is.
+    Running(Option<Progress>),
+    /// What a run did.
+    Report(Report),
+    /// What a run would do.
+    Survey(Survey),
+    /// How things stand.
+    Status(Status),
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// [`GcError`].
+pub async fn perform(registry: &Registry, task: GcTask) -> Result<GcReply, GcError> {
+    Ok(match task {
+        GcTask::Run { ignore_leases } => GcReply::Report(registry.collect_garbage(Options { ignore_leases }).await?),
+        GcTask::DryRun { ignore_leases } => GcReply::Survey(registry.survey_garbage(Options { ignore_leases }).await?),
+        GcTask::Status => GcReply::Status(registry.garbage_status().await?),
+    })
+}

@@ -1,0 +1,98 @@
+//! When manifests were last pulled. A pull writes nothing: it leaves a note in memory, at most one for each manifest
+//! and day, and a job writes the notes down every few minutes. A crash loses the notes since then, which is said in
+//! the manual; collection asks the notes too.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{Registry, RegistryError};
+use crate::base::{RepoId, Timestamp};
+use crate::meta::manifest::{self, ManifestRow};
+use crate::oci::Digest;
+
+/// Notes that memory holds: about 10 MiB. While there are more manifests pulled within minutes, some pulls are not
+/// noted; the next one of the same manifest will be.
+const NOTES_MAX: usize = 1 << 16;
+/// Rows written in one step.
+const BATCH: usize = 300;
+/// A note within this time of the last says nothing new.
+const COARSE: Duration = Duration::from_hours(24);
+
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    /// Wall time of the last pull; `None` when it was only asked for.
+    pulled: Option<Timestamp>,
+    steady: u64,
+}
+
+/// Notes of pulls.
+#[derive(Debug, Default)]
+pub struct Usage(Mutex<HashMap<(RepoId, Digest), Note>>);
+
+impl Usage {
+    /// Whether there is a note of this manifest.
+    pub fn knows(&self, repo: RepoId, digest: &Digest) -> bool {
+        self.0.lock().contains_key(&(repo, *digest))
+    }
+
+    fn note(&self, repo: RepoId, digest: Digest, note: Note) {
+        let mut notes = self.0.lock();
+        let room = notes.len() < NOTES_MAX;
+        match notes.get_mut(&(repo, digest)) {
+            Some(before) => *before = Note { pulled: note.pulled.or(before.pulled), ..note },
+            None if room => drop(notes.insert((repo, digest), note)),
+            None => {}
+        }
+    }
+
+    fn take(&self, limit: usize) -> Vec<((RepoId, Digest), Note)> {
+        let mut notes = self.0.lock();
+        let keys: Vec<_> = notes.keys().take(limit).copied().collect();
+        keys.into_iter().filter_map(|key| notes.remove(&key).map(|note| (key, note))).collect()
+    }
+}
+
+impl Registry {
+    /// Notes that a manifest was given out (`pulled`) or asked for. Whoever answers such a request calls this, also
+    /// from a cache. Costs two comparisons, but for the first time in a day.
+    pub fn note_use(&self, repo: RepoId, digest: &Digest, row: &ManifestRow, pulled: bool) {
+        let (now, steady) = (self.clock().now(), self.clock().steady());
+        let recent = Duration::from_millis(steady.saturating_sub(row.used)) < COARSE;
+        let shown = !pulled || row.pulled.is_some_and(|before| now.since(before) < COARSE);
+        if !(recent && shown) {
+            self.usage().note(repo, *digest, Note { pulled: pulled.then_some(now), steady });
+        }
+    }
+
+    /// Writes the notes down and returns how many there were.
+    ///
+    /// # Errors
+    /// When the store fails; what was not written is kept.
+    pub async fn flush_usage(&self) -> Result<usize, RegistryError> {
+        let mut written = 0;
+        loop {
+            let notes = self.usage().take(BATCH);
+            if notes.is_empty() {
+                return Ok(written);
+            }
+            let rows = notes.clone();
+            let write = self.meta().write(move |tx| {
+                for ((repo, digest), note) in &rows {
+                    // Deleted meanwhile?
+                    let Some(mut row) = manifest::get(tx, *repo, digest)? else { continue };
+                    row.pulled = row.pulled.max(note.pulled);
+                    row.used = row.used.max(note.steady);
+                    manifest::update(tx, *repo, digest, &row);
+                }
+                Ok::<_, RegistryError>(())
+            });
+            if let Err(error) = write.await {
+                notes.into_iter().for_each(|((repo, digest), note)| self.usage().note(repo, digest, note));
+                return Err(error.into());
+            }
+            written += notes.len();
+        }
+    }
+}
