@@ -1,6 +1,6 @@
 //! What refers to a manifest.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use super::tags::Listed;
 use super::{Registry, RegistryError};
@@ -29,70 +29,107 @@ impl Registry {
         artifact_type: Option<&str>,
         page: &Page,
     ) -> Result<Listed<Descriptor>, RegistryError> {
-        let limit = page.n.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES);
+        let mut filling =
+            Filling { entries: Vec::new(), bytes: 0, limit: page.n.unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES) };
         let wanted = |kind: Option<&str>| artifact_type.is_none_or(|wanted| kind == Some(wanted));
         self.meta().read(|tx| {
-            let Some(id) = repo::id_of(tx, name)? else { return Ok(Listed { entries: Vec::new(), more: false }) };
+            let Some(id) = repo::id_of(tx, name)? else { return Ok(filling.page(false)) };
             let mut last = page.last.as_deref().and_then(|last| Digest::parse(last).ok());
-            let merged = fallback_entries(tx, id, subject)?;
-            let mut entries: Vec<Descriptor> = Vec::new();
-            let mut bytes = 0;
+            let mut merged = fallback_entries(tx, id, subject)?;
+            merged
+                .retain(|entry| last.is_none_or(|last| entry.digest > last) && wanted(entry.artifact_type.as_deref()));
             loop {
                 let rows = referrer::list(tx, id, subject, last.as_ref(), CHUNK)?;
                 let end = rows.last().map(|(digest, _)| *digest);
                 for (digest, row) in rows {
+                    while let Some(before) = merged.pop_first_below(&digest) {
+                        if !filling.take(before) {
+                            return Ok(filling.page(true));
+                        }
+                    }
                     // Asked of the row, so that no body is read for what is not wanted.
                     if !wanted(row.artifact_type.as_deref()) {
                         continue;
                     }
                     let descriptor = match row.descriptor {
-                        Some(descriptor) => descriptor,
-                        None => match describe_stored(tx, id, &digest)? {
-                            Some(descriptor) => descriptor,
-                            None => continue,
-                        },
+                        Some(descriptor) => Some(descriptor),
+                        None => describe_stored(tx, id, &digest)?,
                     };
-                    bytes += serde_json::to_vec(&descriptor).map_or(0, |json| json.len());
-                    if entries.len() == limit || (bytes > MAX_BYTES && !entries.is_empty()) {
-                        return Ok(Listed { entries, more: limit > 0 });
+                    if descriptor.is_some_and(|descriptor| !filling.take(descriptor)) {
+                        return Ok(filling.page(true));
                     }
-                    entries.push(descriptor);
                 }
                 match end {
                     Some(end) => last = Some(end),
                     None => break,
                 }
             }
-            // The merged ones come last, on the last page: clients that page follow `Link` to the end.
-            let known: HashSet<Digest> = entries.iter().map(|descriptor| descriptor.digest).collect();
-            for descriptor in merged {
-                let stored_row = manifest::get(tx, id, &descriptor.digest)?;
-                let listed_by_row = stored_row.is_some_and(|row| row.subject == Some(*subject));
-                if !known.contains(&descriptor.digest) && !listed_by_row && wanted(descriptor.artifact_type.as_deref())
-                {
-                    entries.push(descriptor);
-                }
-            }
-            Ok(Listed { entries, more: false })
+            let more = merged.0.into_values().any(|entry| !filling.take(entry));
+            Ok(filling.page(more))
         })
+    }
+}
+
+/// A page that is being filled, in the order of digests.
+struct Filling {
+    entries: Vec<Descriptor>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Filling {
+    /// Takes an entry; `false` when the page is full.
+    fn take(&mut self, entry: Descriptor) -> bool {
+        self.bytes += serde_json::to_vec(&entry).map_or(0, |json| json.len());
+        if self.entries.len() == self.limit || (self.bytes > MAX_BYTES && !self.entries.is_empty()) {
+            return false;
+        }
+        self.entries.push(entry);
+        true
+    }
+
+    /// The page; one of no entries has none after it that a client could ask for.
+    fn page(self, more: bool) -> Listed<Descriptor> {
+        Listed { more: more && self.limit > 0, entries: self.entries }
+    }
+}
+
+/// Entries of an index that a client keeps, by digest, that no row of ours lists.
+struct Merged(BTreeMap<Digest, Descriptor>);
+
+impl Merged {
+    fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
+        self.0.retain(|_, entry| keep(entry));
+    }
+
+    fn pop_first_below(&mut self, digest: &Digest) -> Option<Descriptor> {
+        let first = self.0.first_entry()?;
+        (first.key() < digest).then(|| first.remove())
     }
 }
 
 /// The descriptors of an index that a client stored under the referrers tag schema, if there is one
 /// (distribution-spec, "Referrers Tag Schema").
-fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
+fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merged, RegistryError> {
+    let none = || Ok(Merged(BTreeMap::new()));
     let schema_tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
     // The schema cuts the tag to what the grammar allows.
     let Ok(schema_tag) = Tag::parse(&schema_tag[..schema_tag.len().min(crate::oci::tag::MAX_TAG)]) else {
-        return Ok(Vec::new());
+        return none();
     };
-    let Some(row) = tag::get(tx, id, &schema_tag)? else { return Ok(Vec::new()) };
-    let Some(stored) = manifest::get(tx, id, &row.digest)? else { return Ok(Vec::new()) };
+    let Some(row) = tag::get(tx, id, &schema_tag)? else { return none() };
+    let Some(stored) = manifest::get(tx, id, &row.digest)? else { return none() };
     let body = manifest::body(tx, &row.digest, stored.size)?;
-    match Manifest::from_stored(stored.media_type, &body) {
-        Ok(index) if index.is_index => Ok(index.references.into_iter().map(|child| child.descriptor).collect()),
-        _ => Ok(Vec::new()),
+    let Ok(index) = Manifest::from_stored(stored.media_type, &body) else { return none() };
+    let mut merged = BTreeMap::new();
+    for entry in index.references.into_iter().filter(|_| index.is_index).map(|child| child.descriptor) {
+        let stored = manifest::get(tx, id, &entry.digest)?;
+        // What has this subject is listed by its own row.
+        if stored.is_none_or(|row| row.subject != Some(*subject)) {
+            merged.insert(entry.digest, entry);
+        }
     }
+    Ok(Merged(merged))
 }
 
 /// The descriptor of a referrer whose annotations are too large for its row.

@@ -105,6 +105,37 @@ on_each_engine! {
         assert_eq!(digests, expected, "each once");
     }
 
+    async fn merged_entries_are_paged_like_all_others(lab) {
+        let config = lab.push_blob("lab/pages", b"{}").await;
+        let subject = sha256(b"subject");
+        let entries: Vec<Value> = (0..7).map(|n| {
+            let mut entry = descriptor(OCI_MANIFEST, &sha256(format!("old {n}").as_bytes()), 10);
+            entry["artifactType"] = "application/x.old".into();
+            entry
+        }).collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
+        let tag = subject.to_string().replace(':', "-");
+        assert_eq!(lab.put_manifest("lab/pages", &tag, OCI_INDEX, &index).await.status(), StatusCode::CREATED);
+        for n in 0..4 {
+            let body = artifact(&config, &subject, "application/x.new", n);
+            let digest = sha256(body.to_string().as_bytes());
+            lab.put_manifest("lab/pages", &digest.to_string(), OCI_MANIFEST, &body).await;
+        }
+        let mut digests: Vec<String> = Vec::new();
+        let mut next = Some(format!("/v2/lab/pages/referrers/{subject}?n=3"));
+        while let Some(page) = next.take() {
+            let page = lab.get(&page).await;
+            let link = header(&page, "link");
+            next = link.strip_prefix('<').and_then(|link| link.split_once('>')).map(|(link, _)| link.to_owned());
+            let page: Value = page.json().await.unwrap();
+            let page = page["manifests"].as_array().unwrap();
+            assert!(page.len() <= 3);
+            digests.extend(page.iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(digests.len(), 11);
+        assert!(digests.is_sorted(), "and each comes once");
+    }
+
     async fn annotations_too_large_for_a_row_are_listed_all_the_same(lab) {
         let config = lab.push_blob("lab/big", b"{}").await;
         let subject = sha256(b"subject");

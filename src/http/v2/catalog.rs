@@ -2,20 +2,22 @@
 
 use serde_json::json;
 
-use super::{Call, next_page};
+use super::{Call, Outcome, next_page, read_list};
 use crate::base::Page;
-use crate::http::reply::{Reply, json};
+use crate::http::reply::json;
 use crate::model::operation::Requirement;
 use crate::model::permission::Action;
-use crate::registry::RegistryError;
+use crate::oci::RepoName;
 
 /// One page of the repositories that the account may read.
-pub(super) fn list(call: &Call<'_>, page: &Page) -> Result<Reply, RegistryError> {
-    let reader = call.caller.without_token();
-    let repositories = call
-        .app
-        .registry
-        .catalog(page, |name| call.app.access.decide(&reader, Requirement::Repository(name, Action::Pull)).allowed())?;
+pub(super) async fn list(call: &Call<'_>, page: &Page) -> Outcome {
+    let (app, reader, wanted) = (call.app.clone(), call.caller.without_token(), page.clone());
+    let read = move || {
+        let readable =
+            |name: &RepoName| app.access.decide(&reader, Requirement::Repository(name, Action::Pull)).allowed();
+        app.registry.catalog(&wanted, readable)
+    };
+    let repositories = read_list(page.limit(), read).await?;
     let mut reply = json(hyper::StatusCode::OK, &json!({ "repositories": repositories.entries }));
     if repositories.more
         && let Some(last) = repositories.entries.last()

@@ -20,6 +20,7 @@ use hyper::{Request, StatusCode};
 use crate::http::App;
 use crate::http::reply::{Asker, OperationName, Reply, empty, json};
 use crate::http::{Context, RequestBody};
+use crate::meta::MetaError;
 use crate::model::operation::Requirement;
 use crate::model::permission::{Action, Verdict};
 use crate::model::{Caller, Decision, Operation};
@@ -133,10 +134,10 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
 async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBody) -> Outcome {
     match call.operation {
         Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
-        Operation::Catalog(page) => catalog::list(call, page),
-        Operation::ListTags { repo, page } => tags::list(call, repo, page),
+        Operation::Catalog(page) => catalog::list(call, page).await,
+        Operation::ListTags { repo, page } => tags::list(call, repo, page).await,
         Operation::ListReferrers { repo, subject, artifact_type, page } => {
-            referrers::list(call, repo, subject, artifact_type.as_deref(), page)
+            referrers::list(call, repo, subject, artifact_type.as_deref(), page).await
         }
         Operation::GetManifest { repo, reference, body } => manifests::get(call, headers, repo, reference, *body).await,
         Operation::PutManifest { repo, reference, tags } => {
@@ -158,6 +159,21 @@ async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBod
         }
         Operation::CancelUpload { repo, upload } => uploads::cancel(call, repo, *upload).await,
     }
+}
+
+/// Entries of a list that are read on the thread that serves: a page of them costs less than handing it over.
+const INLINE_ENTRIES: usize = 200;
+
+/// Reads a list of up to `entries`; a long one on a blocking thread, so that nobody else's request waits for it.
+async fn read_list<T: Send + 'static>(
+    entries: usize,
+    read: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
+) -> Result<T, RegistryError> {
+    if entries <= INLINE_ENTRIES {
+        return read();
+    }
+    let reading = tokio::task::spawn_blocking(read).await;
+    reading.map_err(|error| RegistryError::Store(MetaError::Storage(error.to_string())))?
 }
 
 /// `Docker-Content-Digest`: in the algorithm that the client used.

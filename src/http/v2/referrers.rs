@@ -4,21 +4,24 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::json;
 
-use super::{Call, next_page};
+use super::{Call, Outcome, next_page, read_list};
 use crate::base::Page;
-use crate::http::reply::{Reply, json};
+use crate::http::reply::json;
 use crate::oci::{Digest, MediaType, RepoName};
-use crate::registry::RegistryError;
 
 /// The referrers of a manifest as an index; empty for one that nothing refers to, or that does not exist.
-pub(super) fn list(
+pub(super) async fn list(
     call: &Call<'_>,
     repo: &RepoName,
     subject: &Digest,
     artifact_type: Option<&str>,
     page: &Page,
-) -> Result<Reply, RegistryError> {
-    let listed = call.app.registry.referrers(repo, subject, artifact_type, page)?;
+) -> Outcome {
+    let registry = call.app.registry.clone();
+    let (name, digest, kind, wanted) = (repo.clone(), *subject, artifact_type.map(str::to_owned), page.clone());
+    // Bodies of up to 4 MiB may have to be read for it, whatever the length of the page.
+    let read = move || registry.referrers(&name, &digest, kind.as_deref(), &wanted);
+    let listed = read_list(usize::MAX, read).await?;
     let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": listed.entries });
     let mut reply = json(StatusCode::OK, &index);
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MediaType::OCI_INDEX));

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::{Call, next_page};
+use super::{Call, Outcome, next_page, read_list};
 use crate::base::Page;
-use crate::http::reply::{Reply, json};
+use crate::http::reply::json;
 use crate::oci::RepoName;
-use crate::registry::RegistryError;
 
 /// One page of tags, in byte order.
-pub(super) fn list(call: &Call<'_>, repo: &RepoName, page: &Page) -> Result<Reply, RegistryError> {
-    let tags = call.app.registry.list_tags(repo, page)?;
+pub(super) async fn list(call: &Call<'_>, repo: &RepoName, page: &Page) -> Outcome {
+    let (registry, name, wanted) = (call.app.registry.clone(), repo.clone(), page.clone());
+    let tags = read_list(page.limit(), move || registry.list_tags(&name, &wanted)).await?;
     let mut reply = json(hyper::StatusCode::OK, &json!({ "name": repo, "tags": tags.entries }));
     if tags.more
         && let Some(last) = tags.entries.last()
