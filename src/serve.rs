@@ -10,7 +10,7 @@ mod tickets;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,26 +131,36 @@ pub fn initialise(options: &ServeOptions) -> Result<Initialised, ServeError> {
     Ok(made)
 }
 
-/// The registry of a data directory on which no server runs, for verbs that open the store.
-pub struct Stopped(House);
+/// The registry of a data directory on which no server runs, for verbs that open the store. It makes no keys and no
+/// accounts, so that root may use it on a directory that belongs to the service's user.
+pub struct Stopped {
+    meta: Engine,
+    registry: Registry,
+}
 
 impl Stopped {
     /// Opens it. Blocks.
     ///
     /// # Errors
     /// [`ServeError`] in words, also when a server does run.
-    pub fn open(options: &ServeOptions) -> Result<Self, ServeError> {
-        House::open(options, &Seams::default()).map(Self)
+    pub fn open(config: &Config, data_dir: &Path) -> Result<Self, ServeError> {
+        let Seams { clock, engine } = Seams::default();
+        let meta = open_store(config, data_dir, engine, &clock)?;
+        let registry = open_registry(&meta, config, data_dir, &clock)?;
+        Ok(Self { meta, registry })
     }
 
     /// The registry.
     pub fn registry(&self) -> &Registry {
-        &self.0.registry
+        &self.registry
     }
 
     /// Remembers the time and closes the store. Blocks.
     pub fn close(self) {
-        self.0.close();
+        let Self { meta, registry } = self;
+        let clock = registry.clock().clone();
+        drop(registry);
+        close_store(meta, &clock);
     }
 }
 
@@ -173,18 +183,8 @@ impl House {
         let clock = seams.clock.clone();
         let config = Arc::new(config.clone());
 
-        let store = data_dir.join(STORE);
-        let fresh = !store.exists();
-        let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
-        let meta = Engine::open(&store, engine).map_err(|error| match error {
-            MetaError::InUse => ServeError::Failed(format!(
-                "another msr-lite is running on {}; ask it with: msr-lite status --data-dir {0}",
-                data_dir.display()
-            )),
-            error => ServeError::Failed(format!("{}: {error}", store.display())),
-        })?;
-        migrate::migrate(&meta).map_err(ServeError::of)?;
-        clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
+        let fresh = !data_dir.join(STORE).exists();
+        let meta = open_store(&config, data_dir, seams.engine, &clock)?;
 
         let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
@@ -192,32 +192,56 @@ impl House {
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
         first_start::create_admin(&access, data_dir, options.admin_password_file.as_deref())?;
 
-        let blobs = open_blobs(&meta, &config, data_dir, &clock)?;
-        let settings = registry::Settings {
-            accept_incomplete: config.accept_incomplete,
-            lease: config.gc.lease(),
-            untagged: config.gc.untagged(),
-            collect_every: config.gc.every(),
-            manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
-        };
-        let registry = Registry::new(meta.clone(), blobs, clock.clone(), settings);
+        let registry = open_registry(&meta, &config, data_dir, &clock)?;
         Ok(Self { meta, pki, access, registry, clock, config, data_dir: data_dir.clone(), fresh })
     }
 
     /// Remembers the time and closes the store. Blocks.
     fn close(self) {
         let Self { meta, pki, access, registry, clock, .. } = self;
-        let steady = clock.steady();
-        let remembered = meta.write_blocking(move |tx| {
-            lease::remember_steady(tx, steady);
-            Ok::<_, MetaError>(())
-        });
-        if let Err(error) = remembered {
-            tracing::warn!(%error, "the time that has passed could not be remembered; leases will last longer");
-        }
         drop((pki, access, registry));
-        meta.close();
+        close_store(meta, &clock);
     }
+}
+
+fn open_store(config: &Config, data_dir: &Path, mode: Mode, clock: &Clock) -> Result<Engine, ServeError> {
+    let store = data_dir.join(STORE);
+    let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode, ..Default::default() };
+    let meta = Engine::open(&store, engine).map_err(|error| match error {
+        MetaError::InUse => ServeError::Failed(format!(
+            "another msr-lite is running on {}; ask it with: msr-lite status --data-dir {0}",
+            data_dir.display()
+        )),
+        error => ServeError::Failed(format!("{}: {error}", store.display())),
+    })?;
+    migrate::migrate(&meta).map_err(ServeError::of)?;
+    clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
+    Ok(meta)
+}
+
+fn open_registry(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Registry, ServeError> {
+    let blobs = open_blobs(meta, config, data_dir, clock)?;
+    let settings = registry::Settings {
+        accept_incomplete: config.accept_incomplete,
+        lease: config.gc.lease(),
+        untagged: config.gc.untagged(),
+        collect_every: config.gc.every(),
+        manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
+    };
+    Ok(Registry::new(meta.clone(), blobs, clock.clone(), settings))
+}
+
+/// Remembers the time and closes the store. Blocks.
+fn close_store(meta: Engine, clock: &Clock) {
+    let steady = clock.steady();
+    let remembered = meta.write_blocking(move |tx| {
+        lease::remember_steady(tx, steady);
+        Ok::<_, MetaError>(())
+    });
+    if let Err(error) = remembered {
+        tracing::warn!(%error, "the time that has passed could not be remembered; leases will last longer");
+    }
+    meta.close();
 }
 
 fn check_instance(options: &ServeOptions, found: &str) -> Result<(), ServeError> {
@@ -241,7 +265,7 @@ pub(crate) fn name_settings(config: &Config) -> Result<NameSettings, ServeError>
     Ok(NameSettings { fqdn: config.fqdn.clone(), extra })
 }
 
-fn open_blobs(meta: &Engine, config: &Config, data_dir: &std::path::Path, clock: &Clock) -> Result<Blobs, ServeError> {
+fn open_blobs(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Blobs, ServeError> {
     let options = BlobOptions {
         session_ttl: Duration::from_secs(config.uploads.expire_hours * 3600),
         max_blob: config.limits.blob_bytes,
@@ -373,6 +397,9 @@ impl Server {
         }
         if let Err(error) = self.app.handshakes.flush(&self.house.meta).await {
             tracing::warn!(%error, "refused handshakes could not be remembered");
+        }
+        if let Err(error) = self.house.registry.flush_usage().await {
+            tracing::warn!(%error, "the last pulls could not be written down");
         }
         drop((self.app, self.runner));
         let house = self.house;
