@@ -144,26 +144,36 @@ pub fn initialise(options: &ServeOptions) -> Result<Initialised, ServeError> {
     Ok(made)
 }
 
-/// The registry of a data directory on which no server runs, for verbs that open the store.
-pub struct Stopped(House);
+/// The registry of a data directory on which no server runs, for verbs that open the store. It makes no keys and no
+/// accounts, so that root may use it on a directory that belongs to the service's user.
+pub struct Stopped {
+    meta: Engine,
+    registry: Registry,
+}
 
 impl Stopped {
     /// Opens it. Blocks.
     ///
     /// # Errors
     /// [`ServeError`] in words, also when a server does run.
-    pub fn open(options: &ServeOptions) -> Result<Self, ServeError> {
-        House::open(options, &Seams::default()).map(Self)
+    pub fn open(config: &Config, data_dir: &Path) -> Result<Self, ServeError> {
+        let Seams { clock, engine } = Seams::default();
+        let meta = open_store(config, data_dir, engine, &clock)?;
+        let registry = open_registry(&meta, config, data_dir, &clock)?;
+        Ok(Self { meta, registry })
     }
 
     /// The registry.
     pub fn registry(&self) -> &Registry {
-        &self.0.registry
+        &self.registry
     }
 
     /// Remembers the time and closes the store. Blocks.
     pub fn close(self) {
-        self.0.close();
+        let Self { meta, registry } = self;
+        let clock = registry.clock().clone();
+        drop(registry);
+        close_store(meta, &clock);
     }
 }
 
@@ -186,15 +196,11 @@ impl House {
         let clock = seams.clock.clone();
         let config = Arc::new(config.clone());
 
-        let store = data_dir.join(STORE);
-        let fresh = !store.exists();
+        let fresh = !data_dir.join(STORE).exists();
         if let Some(file) = options.admin_password_file.as_deref().filter(|_| fresh) {
             first_start::given_password(file)?;
         }
-        let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
-        let meta = open_store(data_dir, engine)?;
-        migrate::migrate(&meta).map_err(ServeError::of)?;
-        clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
+        let meta = open_store(&config, data_dir, seams.engine, &clock)?;
 
         let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
@@ -202,37 +208,21 @@ impl House {
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
         first_start::create_admin(&access, data_dir, options.admin_password_file.as_deref())?;
 
-        let blobs = open_blobs(&meta, &config, data_dir, &clock)?;
-        let settings = registry::Settings {
-            accept_incomplete: config.accept_incomplete,
-            lease: config.gc.lease(),
-            untagged: config.gc.untagged(),
-            collect_every: config.gc.every(),
-            manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
-        };
-        let registry = Registry::new(meta.clone(), blobs, clock.clone(), settings);
+        let registry = open_registry(&meta, &config, data_dir, &clock)?;
         Ok(Self { meta, pki, access, registry, clock, config, data_dir: data_dir.clone(), fresh })
     }
 
     /// Remembers the time and closes the store. Blocks.
     fn close(self) {
         let Self { meta, pki, access, registry, clock, .. } = self;
-        let steady = clock.steady();
-        let remembered = meta.write_blocking(move |tx| {
-            lease::remember_steady(tx, steady);
-            Ok::<_, MetaError>(())
-        });
-        if let Err(error) = remembered {
-            tracing::warn!(%error, "the time that has passed could not be remembered; leases will last longer");
-        }
         drop((pki, access, registry));
-        meta.close();
+        close_store(meta, &clock);
     }
 }
 
 /// Opens the store. A command that has it open (`init`, `user reset-password`), or a server that is just stopping, is
 /// waited for; a server that answers on its administration socket is not.
-fn open_store(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
+fn open_engine(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
     let store = data_dir.join(STORE);
     for patience in (0..IN_USE_PATIENCE).rev() {
         match Engine::open(&store, options) {
@@ -246,6 +236,40 @@ fn open_store(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeEr
         }
     }
     Err(ServeError::InUse { data_dir: data_dir.display().to_string() })
+}
+
+/// Opens the store and takes up its schema and its time.
+fn open_store(config: &Config, data_dir: &Path, mode: Mode, clock: &Clock) -> Result<Engine, ServeError> {
+    let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode, ..Default::default() };
+    let meta = open_engine(data_dir, options)?;
+    migrate::migrate(&meta).map_err(ServeError::of)?;
+    clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
+    Ok(meta)
+}
+
+fn open_registry(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Registry, ServeError> {
+    let blobs = open_blobs(meta, config, data_dir, clock)?;
+    let settings = registry::Settings {
+        accept_incomplete: config.accept_incomplete,
+        lease: config.gc.lease(),
+        untagged: config.gc.untagged(),
+        collect_every: config.gc.every(),
+        manifest: ManifestLimits { references: config.limits.manifest_references, depth: config.limits.json_depth },
+    };
+    Ok(Registry::new(meta.clone(), blobs, clock.clone(), settings))
+}
+
+/// Remembers the time and closes the store. Blocks.
+fn close_store(meta: Engine, clock: &Clock) {
+    let steady = clock.steady();
+    let remembered = meta.write_blocking(move |tx| {
+        lease::remember_steady(tx, steady);
+        Ok::<_, MetaError>(())
+    });
+    if let Err(error) = remembered {
+        tracing::warn!(%error, "the time that has passed could not be remembered; leases will last longer");
+    }
+    meta.close();
 }
 
 fn check_instance(options: &ServeOptions, found: &str) -> Result<(), ServeError> {
@@ -402,6 +426,9 @@ impl Server {
         }
         if let Err(error) = self.app.handshakes.flush(&self.house.meta).await {
             tracing::warn!(%error, "refused handshakes could not be remembered");
+        }
+        if let Err(error) = self.house.registry.flush_usage().await {
+            tracing::warn!(%error, "the last pulls could not be written down");
         }
         drop((self.app, self.runner));
         let house = self.house;

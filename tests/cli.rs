@@ -82,6 +82,66 @@ fn a_password_cannot_be_reset_where_no_registry_is() {
     assert!(!data.exists());
 }
 
+/// Serves from this directory until it is dropped.
+struct Serving(std::process::Child);
+
+impl Serving {
+    fn on(data: &str) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_msr-lite"))
+            .args(["serve", "--config", "/dev/null", "--data-dir", data, "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program runs");
+        let serving = Self(child);
+        for _ in 0..600 {
+            if std::os::unix::net::UnixStream::connect(Path::new(data).join("admin.sock")).is_ok() {
+                return serving;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("the server does not answer");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn garbage_is_collected_with_a_server_and_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let gc = |args: &[&str]| run(dir.path(), "", &[&["gc", "--data-dir", data], args].concat());
+    let missing = gc(&["run"]);
+    assert_eq!(missing.status.code(), Some(3), "{}", text(&missing.stderr));
+    fs::create_dir(data).unwrap();
+    let mut server = Some(Serving::on(data));
+    for way in ["asked the running server", "opened the store; no server is running"] {
+        let ran = gc(&["run"]);
+        assert_eq!(ran.status.code(), Some(0), "{}", text(&ran.stderr));
+        assert!(text(&ran.stdout).starts_with("Freed 0 B on disk in "), "{}", text(&ran.stdout));
+        assert_eq!(text(&ran.stderr), format!("({way})\n"));
+        let dry = gc(&["run", "--dry-run", "--now", "--json"]);
+        let dry: serde_json::Value = serde_json::from_slice(&dry.stdout).unwrap();
+        assert_eq!(dry["goes"]["links"], 0);
+        let refused = gc(&["run", "--now"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains("MANIFEST_BLOB_UNKNOWN"), "{}", text(&refused.stderr));
+        let now = gc(&["run", "--now", "--yes", "--json"]);
+        let now: serde_json::Value = serde_json::from_slice(&now.stdout).unwrap();
+        assert_eq!(now["ignored_leases"], true);
+        let status = text(&gc(&["status"]).stdout);
+        assert!(status.contains("by hand: freed 0 B") && status.contains("Waits         nothing"), "{status}");
+        server.take();
+    }
+}
+
 #[test]
 fn a_wrong_command_line_ends_with_2() {
     let dir = tempfile::tempdir().unwrap();

@@ -402,7 +402,9 @@ impl Blobs {
             // Also when all were gone: the run that removed them may have ended before the sync.
             if let Err(error) = fs.sync_entry(shelf[0].0) {
                 let why = error.to_string();
-                shelf.iter_mut().for_each(|(_, outcome)| *outcome = Err(BlobError::Io(why.clone())));
+                for (_, outcome) in shelf {
+                    *outcome = Err(BlobError::Io(why.clone()));
+                }
             }
         }
         removed

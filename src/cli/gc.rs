@@ -22,6 +22,7 @@ const RISK: &str = "\
 fail with MANIFEST_BLOB_UNKNOWN and must be repeated; what a manifest refers to is never taken.";
 
 /// `msr-lite gc …`
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 #[derive(Debug, Subcommand)]
 pub enum GcCommand {
     /// Free the space of what nothing refers to any more
@@ -125,9 +126,8 @@ fn ask_server(context: &Context, task: GcTask) -> Result<Option<GcReply>, CliErr
 }
 
 fn offline(context: &Context, task: GcTask) -> Result<GcReply, CliError> {
-    context.existing_data_dir()?;
-    let options = context.serve_options(None)?;
-    let stopped = Stopped::open(&options).map_err(CliError::failed)?;
+    let dir = context.existing_data_dir()?;
+    let stopped = Stopped::open(&context.config()?.config, &dir)?;
     context.say(Way::Store);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(CliError::failed)?;

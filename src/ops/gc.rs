@@ -43,11 +43,11 @@ pub enum GcReply {
     /// It goes on; of a run with how far it is.
     Running(Option<Progress>),
     /// What a run did.
-    Report(Report),
+    Report(Box<Report>),
     /// What a run would do.
-    Survey(Survey),
+    Survey(Box<Survey>),
     /// How things stand.
-    Status(Status),
+    Status(Box<Status>),
 }
 
 /// Does what is asked.
@@ -56,8 +56,12 @@ pub enum GcReply {
 /// [`GcError`].
 pub async fn perform(registry: &Registry, task: GcTask) -> Result<GcReply, GcError> {
     Ok(match task {
-        GcTask::Run { ignore_leases } => GcReply::Report(registry.collect_garbage(Options { ignore_leases }).await?),
-        GcTask::DryRun { ignore_leases } => GcReply::Survey(registry.survey_garbage(Options { ignore_leases }).await?),
-        GcTask::Status => GcReply::Status(registry.garbage_status().await?),
+        GcTask::Run { ignore_leases } => {
+            GcReply::Report(Box::new(registry.collect_garbage(Options { ignore_leases }).await?))
+        }
+        GcTask::DryRun { ignore_leases } => {
+            GcReply::Survey(Box::new(registry.survey_garbage(Options { ignore_leases }).await?))
+        }
+        GcTask::Status => GcReply::Status(Box::new(registry.garbage_status().await?)),
     })
 }

@@ -89,7 +89,9 @@ impl Registry {
                 Ok::<_, RegistryError>(())
             });
             if let Err(error) = write.await {
-                notes.into_iter().for_each(|((repo, digest), note)| self.usage().note(repo, digest, note));
+                for ((repo, digest), note) in notes {
+                    self.usage().note(repo, digest, note);
+                }
                 return Err(error.into());
             }
             written += notes.len();

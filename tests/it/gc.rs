@@ -1,5 +1,6 @@
 //! Garbage collection, on a clock that is moved by hand; and a soak on the real one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use msr_lite::base::FileId;
@@ -7,6 +8,10 @@ use msr_lite::meta::{Mode, blob, lease, manifest, repo};
 use msr_lite::model::gc::{Freed, Report};
 use msr_lite::oci::Digest;
 use msr_lite::registry::gc::Options;
+use msr_lite::registry::trace::TraceEvent::{
+    self, Doomed, Forgotten, HeadAnswered, LinkCollected, Published, Purged, RowCollected, SessionBegan,
+};
+use parking_lot::Mutex;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -104,7 +109,7 @@ on_each_engine! {
         assert_eq!(lab.files(), 2);
 
         assert!(lab.collect().await.freed.is_nothing(), "both are leased");
-        lab.clock.advance(DAY - Duration::from_secs(1));
+        lab.clock.advance(Duration::from_secs(86_399));
         assert!(lab.collect().await.freed.is_nothing(), "and still are");
         lab.clock.advance(Duration::from_secs(2));
         let dry = lab.dry(false).await;
@@ -397,6 +402,36 @@ on_each_engine! {
             got.extend_from_slice(&chunk);
         }
         assert!(got == content, "to the last byte");
+    }
+
+    async fn an_observer_is_told_every_step(lab) {
+        let steps = Arc::new(Mutex::new(Vec::new()));
+        let told = steps.clone();
+        lab.server.registry().trace().observe(Arc::new(move |step: &TraceEvent| told.lock().push(step.clone())));
+        let name = "lab/trace".parse().unwrap();
+        let digest = lab.push_blob("lab/trace", &noise(20_000, 22)).await;
+        lab.push_blob("lab/trace", &noise(20_000, 22)).await;
+        lab.head(&format!("/v2/lab/trace/blobs/{digest}")).await;
+        lab.clock.advance(DAY * 2);
+        lab.collect().await;
+        let steps = std::mem::take(&mut *steps.lock());
+        let [
+            SessionBegan { upload, file, repo },
+            Published { upload: first, file: Some(made), new_row: true, lease_until, .. },
+            SessionBegan { file: second, .. },
+            Doomed { file: doomed, .. },
+            Published { new_row: false, file: Some(again), .. },
+            HeadAnswered { renewed: false, lease_until: promised, .. },
+            LinkCollected { .. },
+            Doomed { file: last, .. },
+            RowCollected { file: Some(row), .. },
+            Purged { .. }, Purged { .. },
+            Forgotten { .. }, Forgotten { .. },
+        ] = steps.as_slice() else { panic!("{steps:#?}") };
+        assert_eq!((upload, file, repo), (first, made, &name));
+        assert_eq!((second, second), (doomed, again));
+        assert_eq!((file, file), (last, row));
+        assert_eq!(lease_until, promised);
     }
 
     async fn more_than_a_page_goes_in_one_run(lab) {

@@ -148,7 +148,7 @@ impl Soak {
         for layer in image.keys() {
             answers.push(self.lab.get(&format!("/v2/soak/r{repo}/blobs/{layer}")).await);
         }
-        let bad = answers.iter().find(|answer| answer.status() != StatusCode::OK).map(|answer| answer.status());
+        let bad = answers.iter().map(reqwest::Response::status).find(|status| *status != StatusCode::OK);
         if let Some(status) = bad
             && self.living.lock().contains_key(&(repo, digest))
         {

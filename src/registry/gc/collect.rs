@@ -46,7 +46,7 @@ pub(super) async fn step(
     position: Option<Position>,
 ) -> Result<(Went, Option<Position>), RegistryError> {
     let reader = registry.clone();
-    let look = move || reader.meta().read(|tx| Ok(look(tx, &terms, position)?));
+    let look = move || reader.meta().read(|tx| Ok(look(tx, &terms, position.as_ref())?));
     let (candidates, seen, position) = super::on_a_thread(look).await?;
     if candidates.is_empty() {
         return Ok((Went { seen, ..Went::default() }, position));
@@ -59,11 +59,11 @@ pub(super) async fn step(
 
 type Found = (Vec<Candidate>, u64, Option<Position>);
 
-fn look(tx: &impl Read, terms: &Terms, position: Option<Position>) -> Result<Found, MetaError> {
+fn look(tx: &impl Read, terms: &Terms, position: Option<&Position>) -> Result<Found, MetaError> {
     let mut blobs: Vec<(Digest, Option<RepoId>)> = Vec::new();
-    let after = position.as_ref().map(|position| position.digest);
+    let after = position.map(|position| position.digest);
     if let Some(Position { digest, repo: Some(repo) }) = position {
-        blobs.push((digest, Some(repo)));
+        blobs.push((*digest, Some(*repo)));
     }
     let page = blob::scan(tx, after.as_ref(), PAGE)?;
     let is_last = page.len() < PAGE;

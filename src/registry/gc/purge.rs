@@ -28,7 +28,9 @@ pub(super) async fn step(
                 Err(error) => tracing::warn!(%file, %error, "a file that nothing needs could not be removed"),
             }
         }
-        gone.iter().for_each(|(file, _)| files.trace().tell(|| TraceEvent::Purged { file: *file }));
+        for (file, _) in &gone {
+            files.trace().tell(|| TraceEvent::Purged { file: *file });
+        }
         Ok((gone, next))
     })
     .await?;

@@ -98,7 +98,7 @@ pub(super) async fn step(registry: &Registry, after: Option<FileId>) -> Result<(
         for (file, outcome) in registry.blobs().unlink_all(&ids) {
             match outcome {
                 Ok(size) => {
-                    size.into_iter().for_each(|size| went.orphans.add(size));
+                    went.orphans.add(size.unwrap_or(0));
                     registry.trace().tell(|| TraceEvent::Swept { file });
                 }
                 Err(error) => tracing::warn!(%file, %error, "a file that nothing names could not be removed"),
