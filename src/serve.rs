@@ -33,6 +33,7 @@ use crate::ops::handshakes::Handshakes;
 use crate::pki::trust::{self, RegistryHost, TrustMaterial};
 use crate::pki::{NameSettings, Pki, SubjectName};
 use crate::registry::{self, Registry, RegistryError};
+use crate::space::{Space, SpaceOptions};
 
 /// The store's file in the data directory: where it is, a registry is.
 pub const STORE: &str = "metadata.redb";
@@ -149,9 +150,15 @@ impl House {
         let clock = seams.clock.clone();
         let config = Arc::new(config.clone());
 
+        let space = Space::open(data_dir, space_options(&config), clock.clone());
         let store = data_dir.join(STORE);
         let fresh = !store.exists();
-        let engine = EngineOptions { cache: config.metadata_cache_mib << 20, mode: seams.engine, ..Default::default() };
+        let engine = EngineOptions {
+            cache: config.metadata_cache_mib << 20,
+            mode: seams.engine,
+            space: space.clone(),
+            ..Default::default()
+        };
         let meta = Engine::open(&store, engine).map_err(|error| match error {
             MetaError::InUse => ServeError::Failed(format!(
                 "another msr-lite is running on {}; ask it with: msr-lite status --data-dir {0}",
@@ -168,7 +175,7 @@ impl House {
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
         first_start::create_admin(&access, data_dir, options.admin_password_file.as_deref())?;
 
-        let blobs = open_blobs(&meta, &config, data_dir, &clock)?;
+        let blobs = open_blobs(&meta, &config, data_dir, space, &clock)?;
         let settings = registry::Settings {
             accept_incomplete: config.accept_incomplete,
             lease: config.gc.lease(),
@@ -215,7 +222,18 @@ pub(crate) fn name_settings(config: &Config) -> Result<NameSettings, ServeError>
     Ok(NameSettings { fqdn: config.fqdn.clone(), extra })
 }
 
-fn open_blobs(meta: &Engine, config: &Config, data_dir: &std::path::Path, clock: &Clock) -> Result<Blobs, ServeError> {
+fn space_options(config: &Config) -> SpaceOptions {
+    let reserve = config.storage.reserve_mib;
+    SpaceOptions { reserve: (reserve > 0).then_some(reserve << 20), ballast: config.storage.ballast_mib << 20 }
+}
+
+fn open_blobs(
+    meta: &Engine,
+    config: &Config,
+    data_dir: &std::path::Path,
+    space: Space,
+    clock: &Clock,
+) -> Result<Blobs, ServeError> {
     let options = BlobOptions {
         session_ttl: Duration::from_secs(config.uploads.expire_hours * 3600),
         max_blob: config.limits.blob_bytes,
@@ -224,7 +242,7 @@ fn open_blobs(meta: &Engine, config: &Config, data_dir: &std::path::Path, clock:
         meta.read(|tx| registry::uploads::is_named(tx, file))
             .map_err(|error: RegistryError| BlobError::Io(error.to_string()))
     };
-    Blobs::open(data_dir, options, clock.clone(), named).map_err(ServeError::of)
+    Blobs::open_within(data_dir, space, options, clock.clone(), named).map_err(ServeError::of)
 }
 
 /// A registry that serves.
@@ -259,6 +277,7 @@ impl Server {
         handshakes.load(&house.meta).map_err(ServeError::of)?;
         let metrics = Metrics::new();
         metrics.register(|registry| handshakes.register(registry));
+        metrics.register(|registry| house.registry.space().register(registry));
 
         // What answers.
         let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;
@@ -294,7 +313,10 @@ impl Server {
         let runner = Runner::new(house.registry.clone(), house.pki.clone());
         runner.prepare().await.map_err(ServeError::of)?;
         let memory = house.meta.clone();
-        let background = vec![tokio::spawn(async move { handshakes.keep(memory).await })];
+        let background = vec![
+            tokio::spawn(async move { handshakes.keep(memory).await }),
+            tokio::spawn(watch_space(house.registry.space().clone())),
+        ];
         let notices = bound.notices;
         Ok(Self { house, app, runner, addresses, notices, url, started, stopping, wire, background })
     }
@@ -364,6 +386,15 @@ impl Server {
             password_file: first_start::password_file(&self.house.data_dir),
             notices: self.notices.iter().cloned().chain(pki.warnings()).collect(),
         }
+    }
+}
+
+/// Looks after the disk's room for as long as the server runs.
+async fn watch_space(space: Space) {
+    loop {
+        tokio::time::sleep(space.pause()).await;
+        let space = space.clone();
+        let _ = tokio::task::spawn_blocking(move || space.settle()).await;
     }
 }
 

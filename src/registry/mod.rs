@@ -15,6 +15,9 @@ pub mod referrers;
 pub mod tags;
 pub mod uploads;
 
+#[cfg(test)]
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +30,7 @@ use crate::meta::{Engine, Read, repo};
 use crate::model::Principal;
 use crate::oci::RepoName;
 use crate::oci::manifest::ManifestLimits;
+use crate::space::Space;
 
 pub use error::RegistryError;
 
@@ -87,6 +91,12 @@ impl Registry {
     /// The blob store.
     pub fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    /// The watch over the disk's room. Whatever begins a push asks it first ([`Space::admit`]); pulls, deletions and
+    /// collection do not.
+    pub fn space(&self) -> &Space {
+        self.blobs().space()
     }
 
     /// The clock.

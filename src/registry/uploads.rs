@@ -15,13 +15,14 @@ impl Registry {
     /// Begins an upload (end-4a, end-4c).
     ///
     /// # Errors
-    /// The blob store's.
+    /// [`RegistryError::NoSpace`]; the blob store's.
     pub async fn start_upload(
         &self,
         actor: &Actor,
         repo: &RepoName,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadId, RegistryError> {
+        self.space().admit()?;
         Ok(self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?)
     }
 
@@ -79,7 +80,8 @@ impl Registry {
     /// Takes in a whole blob in one request (end-4b).
     ///
     /// # Errors
-    /// [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing stays behind.
+    /// [`RegistryError::NoSpace`], [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing
+    /// stays behind.
     pub async fn push_blob(
         &self,
         actor: Actor,
@@ -88,6 +90,7 @@ impl Registry {
         length: Option<u64>,
         source: impl Source,
     ) -> Result<(), RegistryError> {
+        self.space().admit()?;
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
         let pushed = async {
             let how = Append {
@@ -149,7 +152,7 @@ impl Registry {
     /// whether it was still there.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`RegistryError::NoSpace`]; when the store fails.
     pub async fn mount_blob(
         &self,
         actor: Actor,
@@ -157,6 +160,7 @@ impl Registry {
         digest: Digest,
         from: &RepoName,
     ) -> Result<bool, RegistryError> {
+        self.space().admit()?;
         let change = Change::MountBlob { digest, from: from.clone() };
         match self.commit(Proposal { actor, repo: repo.clone(), change }).await {
             Ok(_) => Ok(true),
