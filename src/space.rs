@@ -213,6 +213,13 @@ impl Space {
         std::time::Duration::from_secs(if report.full || report.ballast != wanted { 1 } else { 5 })
     }
 
+    /// Looks at once, because somebody has just met a full disk.
+    pub fn look_again(&self) {
+        if let Some(inner) = &self.0 {
+            inner.look();
+        }
+    }
+
     /// How it stands; a look is good for a second.
     pub fn current(&self) -> Report {
         let _ = self.admit();

@@ -67,7 +67,7 @@ impl Fs {
         options.read(true).write(true).create_new(true).mode(0o600);
         let path = self.layout.file(id);
         let made = self.seam.before(Kind::Write).and_then(|()| options.open(&path));
-        let file = made.map_err(|e| failed("making a blob file", &e))?;
+        let file = made.map_err(|e| self.refused("making a blob file", &e))?;
         self.seam.did(Did::Made(&path, &file));
         Ok(file)
     }
@@ -110,7 +110,7 @@ impl Fs {
         self.space.take(length).map_err(|_| BlobError::DiskFull)?;
         match fallocate(file, FallocateFlags::KEEP_SIZE, at, length) {
             Ok(()) => Ok(at + length),
-            Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(failed("setting space aside", &e.into())),
+            Err(e @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(self.refused("setting space aside", &e.into())),
             Err(_) => Ok(at),
         }
     }
@@ -124,7 +124,7 @@ impl Fs {
     pub(super) fn write(&self, file: &File, mut at: u64, pieces: &[Bytes]) -> Result<(), BlobError> {
         for piece in pieces {
             let room = self.seam.take_room(piece.len() as u64).and_then(|()| self.seam.before(Kind::Write));
-            room.and_then(|()| file.write_all_at(piece, at)).map_err(|e| failed("writing a blob file", &e))?;
+            room.and_then(|()| file.write_all_at(piece, at)).map_err(|e| self.refused("writing a blob file", &e))?;
             self.seam.did(Did::Wrote(file, at, piece));
             at += piece.len() as u64;
         }
@@ -183,7 +183,7 @@ impl Fs {
         });
         written.map_err(|e| {
             let _ = std::fs::remove_file(&unfinished);
-            failed("writing an upload's sidecar", &e)
+            self.refused("writing an upload's sidecar", &e)
         })
     }
 
@@ -249,6 +249,15 @@ impl Fs {
         synced.map_err(|e| self.sync_failed("a blob directory", &e))?;
         self.seam.did(Did::SyncedNames(path));
         Ok(())
+    }
+
+    /// What needs room was refused: if by a full disk, the watch looks at once.
+    fn refused(&self, doing: &str, error: &io::Error) -> BlobError {
+        let error = failed(doing, error);
+        if matches!(error, BlobError::DiskFull) {
+            self.space.look_again();
+        }
+        error
     }
 
     /// What a failed sync means. After EIO the kernel may have dropped the pages and marked them clean: a second sync
