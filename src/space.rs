@@ -48,7 +48,7 @@ const GIB: u64 = 1 << 30;
 pub struct SpaceOptions {
     /// Bytes below which pushes are refused. `None`: [`usual_reserve`].
     pub reserve: Option<u64>,
-    /// Bytes of the ballast; 0 for none. Never more than a thirty-second part of the filesystem.
+    /// Bytes of the ballast; 0 for none. Never more than a sixteenth of the filesystem.
     pub ballast: u64,
 }
 
@@ -259,7 +259,7 @@ impl Inner {
     }
 
     fn ballast_of(&self, total: u64) -> u64 {
-        self.options.ballast.min(total / 32)
+        self.options.ballast.min(total / 16)
     }
 
     fn look(&self) -> Report {

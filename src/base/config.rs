@@ -288,7 +288,7 @@ settings! {
         /// 0: 2 % of the filesystem, at least 1 GiB and at most 10 GiB, but never more than a tenth of it.
         reserve_mib: u64 = 0, from 0 to 1_073_741_824;
         /// MiB of a file that is given up when the disk is full all the same, so that deletions can still be written
-        /// (at most 1/32 of the filesystem). 0: none.
+        /// (at most 1/16 of the filesystem). 0: none.
         ballast_mib: u64 = 64, from 0 to 65_536;
     }
 }

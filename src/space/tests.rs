@@ -85,7 +85,7 @@ fn the_ballast_is_allocated_and_kept_over_restarts() {
 fn a_small_filesystem_has_a_small_ballast() {
     let disk = Disk::new();
     disk.open(SpaceOptions { ballast: GIB, ..OPTIONS });
-    assert!((31 * MIB..32 * MIB).contains(&disk.ballast()), "{}", disk.ballast());
+    assert!((62 * MIB..63 * MIB).contains(&disk.ballast()), "{}", disk.ballast());
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Server {
         let begun = Instant::now();
         // The server ends with the test, however that ends.
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_msr-lite"), "serve", "--fqdn", "registry.lab"])
+            .args(["--pdeathsig", "KILL", &binary(), "serve", "--fqdn", "registry.lab"])
             .args(["--listen", &format!("127.0.0.1:{}", site.port)])
             .arg("--data-dir")
             .arg(&site.data)
@@ -73,6 +73,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The binary under test: the one that this build made, or another one by `MSR_LITE_TEST_BINARY`.
+fn binary() -> String {
+    std::env::var("MSR_LITE_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_msr-lite").to_owned())
 }
 
 /// Where a server keeps its data and listens.
@@ -209,6 +214,10 @@ impl Ledger {
 
     pub(crate) fn forget(&self, path: &str) {
         self.0.lock().unwrap().remove(path);
+    }
+
+    pub(crate) fn keep(&self, wanted: impl Fn(&str) -> bool) {
+        self.0.lock().unwrap().retain(|path, _| wanted(path));
     }
 
     pub(crate) fn standing(&self) -> Vec<(String, Digest)> {

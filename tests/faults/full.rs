@@ -11,7 +11,7 @@ use crate::rounds;
 
 const MIB: u64 = 1 << 20;
 const SIZE: u64 = 96 * MIB;
-const CONFIG: &str = "log = \"warn\"\n[storage]\nreserve_mib = 8\nballast_mib = 2\n";
+const CONFIG: &str = "log = \"warn\"\n[storage]\nreserve_mib = 8\nballast_mib = 6\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_tmpfs_is_got_over() {
