@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | 0 words | [`oci`] | tokio, redb, HTTP, clocks |
 //! | 1 nouns | [`base`], [`model`] | tokio, stores, HTTP |
-//! | 2 stores and keys | [`blobs`], [`meta`], [`pki`] | HTTP, permissions, each other |
+//! | 2 stores and keys | [`space`] < [`blobs`], [`meta`], [`pki`] | HTTP, permissions, each other |
 //! | 3 the registry | [`client`], [`access`] < [`registry`] < [`ops`] < [`jobs`] | server types, HTML |
 //! | 4 the wire | [`http`] | redb, files |
 //! | 5 the front door | [`serve`], [`cli`] | – |
@@ -20,6 +20,7 @@ pub mod model;
 pub mod blobs;
 pub mod meta;
 pub mod pki;
+pub mod space;
 
 pub mod access;
 pub mod client;

@@ -35,6 +35,7 @@ use crate::ops::handshakes::Handshakes;
 use crate::pki::trust::{self, RegistryHost, TrustMaterial};
 use crate::pki::{NameSettings, Pki, SubjectName};
 use crate::registry::{self, Registry, RegistryError};
+use crate::space::{Space, SpaceOptions};
 
 /// The store's file in the data directory: where it is, a registry is.
 pub const STORE: &str = "metadata.redb";
@@ -158,8 +159,9 @@ impl Stopped {
     /// [`ServeError`] in words, also when a server does run.
     pub fn open(config: &Config, data_dir: &Path) -> Result<Self, ServeError> {
         let Seams { clock, engine } = Seams::default();
-        let meta = open_store(config, data_dir, engine, &clock)?;
-        let registry = open_registry(&meta, config, data_dir, &clock)?;
+        let space = Space::open(data_dir, space_options(config), clock.clone());
+        let meta = open_store(config, data_dir, engine, space.clone(), &clock)?;
+        let registry = open_registry(&meta, config, data_dir, space, &clock)?;
         Ok(Self { meta, registry })
     }
 
@@ -200,7 +202,8 @@ impl House {
         if let Some(file) = options.admin_password_file.as_deref().filter(|_| fresh) {
             first_start::given_password(file)?;
         }
-        let meta = open_store(&config, data_dir, seams.engine, &clock)?;
+        let space = Space::open(data_dir, space_options(&config), clock.clone());
+        let meta = open_store(&config, data_dir, seams.engine, space.clone(), &clock)?;
 
         let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
@@ -208,7 +211,7 @@ impl House {
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
         first_start::create_admin(&access, data_dir, options.admin_password_file.as_deref())?;
 
-        let registry = open_registry(&meta, &config, data_dir, &clock)?;
+        let registry = open_registry(&meta, &config, data_dir, space, &clock)?;
         Ok(Self { meta, pki, access, registry, clock, config, data_dir: data_dir.clone(), fresh })
     }
 
@@ -225,7 +228,7 @@ impl House {
 fn open_engine(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
     let store = data_dir.join(STORE);
     for patience in (0..IN_USE_PATIENCE).rev() {
-        match Engine::open(&store, options) {
+        match Engine::open(&store, options.clone()) {
             Err(MetaError::InUse)
                 if patience > 0 && !matches!(admin::ask(data_dir, &AdminRequest::Status), Ok(Some(_))) =>
             {
@@ -239,16 +242,22 @@ fn open_engine(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeE
 }
 
 /// Opens the store and takes up its schema and its time.
-fn open_store(config: &Config, data_dir: &Path, mode: Mode, clock: &Clock) -> Result<Engine, ServeError> {
-    let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode, ..Default::default() };
+fn open_store(config: &Config, data_dir: &Path, mode: Mode, space: Space, clock: &Clock) -> Result<Engine, ServeError> {
+    let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode, space, ..Default::default() };
     let meta = open_engine(data_dir, options)?;
     migrate::migrate(&meta).map_err(ServeError::of)?;
     clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
     Ok(meta)
 }
 
-fn open_registry(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Registry, ServeError> {
-    let blobs = open_blobs(meta, config, data_dir, clock)?;
+fn open_registry(
+    meta: &Engine,
+    config: &Config,
+    data_dir: &Path,
+    space: Space,
+    clock: &Clock,
+) -> Result<Registry, ServeError> {
+    let blobs = open_blobs(meta, config, data_dir, space, clock)?;
     let settings = registry::Settings {
         accept_incomplete: config.accept_incomplete,
         lease: config.gc.lease(),
@@ -293,7 +302,18 @@ pub(crate) fn name_settings(config: &Config) -> Result<NameSettings, ServeError>
     Ok(NameSettings { fqdn: config.fqdn.clone(), extra })
 }
 
-fn open_blobs(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) -> Result<Blobs, ServeError> {
+fn space_options(config: &Config) -> SpaceOptions {
+    let reserve = config.storage.reserve_mib;
+    SpaceOptions { reserve: (reserve > 0).then_some(reserve << 20), ballast: config.storage.ballast_mib << 20 }
+}
+
+fn open_blobs(
+    meta: &Engine,
+    config: &Config,
+    data_dir: &Path,
+    space: Space,
+    clock: &Clock,
+) -> Result<Blobs, ServeError> {
     let options = BlobOptions {
         session_ttl: Duration::from_secs(config.uploads.expire_hours * 3600),
         max_blob: config.limits.blob_bytes,
@@ -302,7 +322,7 @@ fn open_blobs(meta: &Engine, config: &Config, data_dir: &Path, clock: &Clock) ->
         meta.read(|tx| registry::uploads::is_named(tx, file))
             .map_err(|error: RegistryError| BlobError::Io(error.to_string()))
     };
-    Blobs::open(data_dir, options, clock.clone(), named).map_err(ServeError::of)
+    Blobs::open_within(data_dir, space, options, clock.clone(), named).map_err(ServeError::of)
 }
 
 /// A registry that serves.
@@ -338,6 +358,7 @@ impl Server {
         let metrics = Metrics::new();
         metrics.register(|registry| handshakes.register(registry));
         metrics.register(|registry| house.registry.collector().register(registry));
+        metrics.register(|registry| house.registry.space().register(registry));
 
         // What answers.
         let front = Front::new(&house.config, house.pki.clone()).map_err(ServeError::Failed)?;
@@ -374,7 +395,10 @@ impl Server {
         let runner = Runner::new(house.registry.clone(), house.pki.clone());
         runner.prepare().await.map_err(ServeError::of)?;
         let memory = house.meta.clone();
-        let background = vec![tokio::spawn(async move { handshakes.keep(memory).await })];
+        let background = vec![
+            tokio::spawn(async move { handshakes.keep(memory).await }),
+            tokio::spawn(watch_space(house.registry.space().clone())),
+        ];
         let notices = bound.notices;
         Ok(Self { house, app, runner, addresses, notices, url, started, stopping, wire, background })
     }
@@ -448,6 +472,15 @@ impl Server {
             program,
             notices: self.notices.iter().cloned().chain(pki.warnings()).collect(),
         }
+    }
+}
+
+/// Looks after the disk's room for as long as the server runs.
+async fn watch_space(space: Space) {
+    loop {
+        tokio::time::sleep(space.pause()).await;
+        let space = space.clone();
+        let _ = tokio::task::spawn_blocking(move || space.settle()).await;
     }
 }
 

@@ -235,6 +235,8 @@ settings! {
         limits: Limits;
         /// Upload sessions.
         uploads: Uploads;
+        /// Room on the disk.
+        storage: Storage;
         /// Garbage collection.
         gc: Gc;
     }
@@ -279,6 +281,19 @@ settings! {
 }
 
 settings! {
+    /// Room on the disk.
+    Storage in "storage" {
+        /// MiB that must be free on the filesystem of the data directory: with less, pushes are refused, while pulls,
+        /// deletions and garbage collection go on.
+        /// 0: 2 % of the filesystem, at least 1 GiB and at most 10 GiB, but never more than a tenth of it.
+        reserve_mib: u64 = 0, from 0 to 1_073_741_824;
+        /// MiB of a file that is given up when the disk is full all the same, so that deletions can still be written
+        /// (at most 1/16 of the filesystem). 0: none.
+        ballast_mib: u64 = 64, from 0 to 65_536;
+    }
+}
+
+settings! {
     /// Garbage collection.
     Gc in "gc" {
         /// Seconds for which an acknowledged blob or manifest is kept although nothing refers to it yet.
@@ -310,7 +325,8 @@ impl Gc {
 
 impl Config {
     /// The file's sections in its order; the first is its top.
-    pub const SECTIONS: [Section; 4] = [Self::SECTION, Limits::SECTION, Uploads::SECTION, Gc::SECTION];
+    pub const SECTIONS: [Section; 5] =
+        [Self::SECTION, Limits::SECTION, Uploads::SECTION, Storage::SECTION, Gc::SECTION];
 
     /// Every key, in the file's order.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
@@ -323,6 +339,7 @@ impl Config {
         let mut complaints = self.out_of_range();
         complaints.extend(self.limits.out_of_range());
         complaints.extend(self.uploads.out_of_range());
+        complaints.extend(self.storage.out_of_range());
         complaints.extend(self.gc.out_of_range());
         let mut complain = |key: &str, message: String| complaints.push(Complaint { key: key.to_owned(), message });
         if let Some(fqdn) = &self.fqdn

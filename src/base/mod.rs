@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod config;
+#[cfg(test)]
+pub(crate) mod faults;
 pub mod id;
 pub mod page;
 pub mod secret;

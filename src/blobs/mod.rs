@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `layout` | where things lie |
 //! | `fs` | file operations, and what their errors mean |
+//! | `seam` | where tests reach under them |
 //! | `sidecar` | the stored form of a session |
 //! | `upload` | a session's content: bytes, offset, hash state |
 //! | `session` | who works on which session; begin, end, cancel, expiry, rebuild |
@@ -27,6 +28,7 @@
 mod fs;
 mod layout;
 mod pipeline;
+mod seam;
 mod session;
 mod sidecar;
 mod upload;
@@ -49,6 +51,7 @@ use self::session::{Claim, Store};
 use self::upload::Before;
 use crate::base::{Clock, FileId, Timestamp, UploadId};
 use crate::oci::{Algorithm, Digest, RepoName};
+use crate::space::Space;
 
 /// Bodies up to this many bytes live inline in the metadata store; larger ones in a file of their own.
 pub const INLINE_MAX: usize = 16 * 1024;
@@ -210,9 +213,45 @@ impl Blobs {
         clock: Clock,
         named: impl Fn(FileId) -> Result<bool, BlobError>,
     ) -> Result<Self, BlobError> {
-        let store = Store::new(Fs::open(data)?, options, clock);
+        Self::open_within(data, Space::default(), options, clock, named)
+    }
+
+    /// [`Blobs::open`] on a filesystem that is watched: blobs leave the metadata store its part of the reserve.
+    ///
+    /// # Errors
+    /// As [`Blobs::open`].
+    pub fn open_within(
+        data: &Path,
+        space: Space,
+        options: BlobOptions,
+        clock: Clock,
+        named: impl Fn(FileId) -> Result<bool, BlobError>,
+    ) -> Result<Self, BlobError> {
+        let store = Store::new(Fs::open(data, space)?, options, clock);
         store.rebuild(named)?;
         Ok(Self(Arc::new(store)))
+    }
+
+    /// [`Blobs::open`] over files whose faults a test chooses.
+    #[cfg(test)]
+    pub(crate) fn open_faulty(
+        data: &Path,
+        faults: crate::base::faults::Faults,
+        options: BlobOptions,
+        clock: Clock,
+        named: impl Fn(FileId) -> Result<bool, BlobError>,
+    ) -> Result<Self, BlobError> {
+        let mut fs = Fs::open(data, Space::default())?;
+        fs.seam = seam::Seam::with(faults, data).map_err(|e| fs::failed("reading what there is", &e))?;
+        let store = Store::new(fs, options, clock);
+        store.rebuild(named)?;
+        Ok(Self(Arc::new(store)))
+    }
+
+    /// Makes, under `data`, what a power cut would leave of the files of [`Blobs::open_faulty`].
+    #[cfg(test)]
+    pub(crate) fn after_cut(&self, data: &Path, dice: &mut crate::base::faults::Dice) {
+        self.0.fs.seam.after_cut(data, dice).expect("a directory of the test's own");
     }
 
     /// Begins a session. `announced` is the digest algorithm that the client named, SHA-256 when it named none.
@@ -445,6 +484,11 @@ impl Blobs {
     /// The file that a session owns, made or not; `None` when there is no such session.
     pub fn file_of(&self, id: UploadId) -> Option<FileId> {
         self.0.file_of(id)
+    }
+
+    /// The watch over the filesystem's room.
+    pub fn space(&self) -> &Space {
+        self.0.fs.space()
     }
 
     /// How many sessions are open.

@@ -430,7 +430,7 @@ fn write_and_hash(claim: &mut Claim, pieces: &[Bytes]) -> Result<(), BlobError> 
 fn end_append(claim: &mut Claim, secure: bool) -> Result<(), BlobError> {
     claim.alive()?;
     let (upload, fs, file) = claim.parts();
-    upload.release()?;
+    upload.release(fs)?;
     if secure {
         upload.sync(fs, file)?;
         upload.close();

@@ -134,7 +134,7 @@ impl Store {
                     Ok(open) => {
                         let length = open.metadata().map_err(|e| super::fs::failed("looking at a file", &e))?.len();
                         if length >= offset {
-                            open.set_len(offset).map_err(|e| super::fs::failed("cutting an upload's file", &e))?;
+                            fs.cut(&open, offset)?;
                             return Ok(Some(Upload::on_disk(algorithm, offset, hasher.map(|h| *h))));
                         }
                     }

@@ -190,7 +190,7 @@ async fn a_full_disk_keeps_nothing_of_the_append() {
         let id = blobs.begin(&REPO, "alice", None, true).await.unwrap();
         put(&blobs, id, &bytes.slice(..first)).await.unwrap();
 
-        blobs.0.fs.room.store(room, SeqCst);
+        blobs.0.fs.seam.room.store(room, SeqCst);
         let full = put(&blobs, id, &bytes.slice(first..)).await;
         assert!(matches!(full, Err(BlobError::DiskFull)), "{full:?}");
         assert_eq!(blobs.status(id, &REPO).unwrap().offset, first as u64);
@@ -198,7 +198,7 @@ async fn a_full_disk_keeps_nothing_of_the_append() {
         let length = std::fs::metadata(&file).map(|m| m.len()).unwrap_or_default();
         assert_eq!(length, if first > INLINE_MAX { first as u64 } else { 0 });
 
-        blobs.0.fs.room.store(u64::MAX, SeqCst);
+        blobs.0.fs.seam.room.store(u64::MAX, SeqCst);
         if room == 0 {
             drop(blobs);
             goes_on(&lab.open(), id, &bytes).await;

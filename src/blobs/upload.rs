@@ -141,7 +141,7 @@ impl Upload {
         }
         let file = self.file(fs, id)?;
         if self.hasher.is_none() {
-            self.hasher = Some(hash_file(&file, self.algorithm, self.offset)?);
+            self.hasher = Some(hash_file(fs, &file, self.algorithm, self.offset)?);
         }
         if let Some(expected) = expected
             && let Place::File(disk) = &mut self.place
@@ -166,6 +166,11 @@ impl Upload {
     pub(super) fn write(&mut self, fs: &Fs, id: FileId, pieces: &[Bytes]) -> Result<(), BlobError> {
         self.sealed = None;
         let file = self.file(fs, id)?;
+        let end = self.offset + pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        let set_aside = if let Place::File(disk) = &self.place { disk.reserved } else { 0 };
+        if end > set_aside {
+            fs.take(end - self.offset.max(set_aside))?;
+        }
         fs.write(&file, self.offset, pieces)
     }
 
@@ -213,22 +218,22 @@ impl Upload {
     }
 
     /// Gives space that was set aside and not filled back.
-    pub(super) fn release(&mut self) -> Result<(), BlobError> {
+    pub(super) fn release(&mut self, fs: &Fs) -> Result<(), BlobError> {
         if let Place::File(disk) = &mut self.place {
             let reserved = std::mem::take(&mut disk.reserved);
             if reserved > self.offset {
-                return self.trim();
+                return self.trim(fs);
             }
         }
         Ok(())
     }
 
     /// Cuts the file to the bytes that count.
-    fn trim(&mut self) -> Result<(), BlobError> {
+    fn trim(&mut self, fs: &Fs) -> Result<(), BlobError> {
         if let Place::File(disk) = &self.place
             && let Some(file) = &disk.open
         {
-            file.set_len(self.offset).map_err(|e| failed("cutting an upload's file", &e))?;
+            fs.cut(file, self.offset)?;
         }
         Ok(())
     }
@@ -253,7 +258,7 @@ impl Upload {
             (disk.synced, disk.reserved) = (before.offset, 0);
             (self.offset, self.hasher) = (before.offset, before.hasher);
             self.file(fs, id)?;
-            self.trim()?;
+            self.trim(fs)?;
             self.close();
             return Ok(());
         }
@@ -314,7 +319,7 @@ impl Upload {
             return Ok(Digest::of(algorithm, bytes));
         }
         let file = self.file(fs, id)?;
-        let hasher = hash_file(&file, algorithm, self.offset)?;
+        let hasher = hash_file(fs, &file, algorithm, self.offset)?;
         self.close();
         if algorithm == self.algorithm {
             self.hasher = Some(hasher.clone());
@@ -331,7 +336,7 @@ impl Upload {
             return Err(BlobError::Io(format!("the upload's file {id} has {length} bytes instead of {offset}")));
         }
         if length > offset {
-            self.trim()?;
+            self.trim(fs)?;
             self.sync_anew(fs, id)?;
         }
         self.sync(fs, id)?;
@@ -354,14 +359,13 @@ impl Before {
 }
 
 /// Hashes the first `length` bytes of a file.
-fn hash_file(file: &File, algorithm: Algorithm, length: u64) -> Result<Hasher, BlobError> {
-    use std::os::unix::fs::FileExt as _;
+fn hash_file(fs: &Fs, file: &File, algorithm: Algorithm, length: u64) -> Result<Hasher, BlobError> {
     let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; 1 << 20];
     let mut at = 0;
     while at < length {
         let wanted = usize::try_from(length - at).unwrap_or(usize::MAX).min(buffer.len());
-        file.read_exact_at(&mut buffer[..wanted], at).map_err(|e| failed("reading an upload's file again", &e))?;
+        fs.read_at(file, &mut buffer[..wanted], at)?;
         hasher.update(&buffer[..wanted]);
         at += wanted as u64;
     }

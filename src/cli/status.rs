@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::{CliError, Context, Exit};
 use crate::base::Timestamp;
 use crate::ops::Status;
-use crate::ops::status::{Certificate, Serves};
+use crate::ops::status::{Certificate, Serves, Storage};
 use crate::serve::STORE;
 use crate::serve::admin::{AdminAnswer, AdminRequest};
+use crate::space::Size;
 
 /// The words after `--help`.
 pub const AFTER_HELP: &str = "\
@@ -55,6 +56,7 @@ fn screen(status: &Status) -> String {
         row("Listens on", format!("{} ({serves})", listener.address));
     }
     row("Data", status.data_dir.clone());
+    row("Disk", disk(&status.storage));
     row("Instance", status.instance.clone());
     row("Names", status.leaf.names.join(", "));
     let whose = if status.brought { "brought by you; " } else { "" };
@@ -71,6 +73,19 @@ fn screen(status: &Status) -> String {
         );
     }
     text
+}
+
+fn disk(storage: &Storage) -> String {
+    let Storage { total_bytes, free_bytes, reserve_bytes, full } = *storage;
+    let reserve = Size(reserve_bytes);
+    match (total_bytes, full) {
+        (0, _) => "does not tell how much is free".to_owned(),
+        (_, false) => format!("{} of {} free, {reserve} kept in reserve", Size(free_bytes), Size(total_bytes)),
+        (_, true) => {
+            let free = Size(free_bytes);
+            format!("FULL: {free} free, {reserve} kept in reserve; pushes are refused, pulls and deletions go on")
+        }
+    }
 }
 
 fn validity(certificate: &Certificate, now: Timestamp) -> String {
@@ -113,6 +128,7 @@ mod tests {
             ca: certificate(&[]),
             leaf: certificate(&["registry.lab", "192.0.2.7"]),
             brought: false,
+            storage: Storage { total_bytes: 252 << 30, free_bytes: 66 << 30, reserve_bytes: 5 << 30, full: false },
             uploads: 2,
             repositories: 17,
             refused_handshakes: 3,
@@ -127,6 +143,7 @@ mod tests {
             "0.0.0.0:443 (the registry, TLS)",
             "registry.lab, 192.0.2.7",
             "valid until 2027-12-24, 393 days left",
+            "66 GiB of 252 GiB free, 5 GiB kept in reserve",
             "AA:BB",
             "17",
             "3 handshakes",
@@ -134,6 +151,13 @@ mod tests {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
         }
         assert!(text.lines().count() <= 24 && text.lines().all(|line| line.len() <= 110), "{text}");
+    }
+
+    #[test]
+    fn a_full_disk_is_not_overlooked() {
+        let mut full = status();
+        full.storage = Storage { free_bytes: 300 << 20, full: true, ..full.storage };
+        assert!(screen(&full).contains("FULL: 300 MiB free, 5 GiB kept in reserve; pushes are refused"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{CliError, Context, Exit};
 use crate::access::{Access, AccessSettings};
 use crate::base::{Clock, Secret};
-use crate::meta::{Engine, EngineOptions, MetaError, Mode};
+use crate::meta::{Engine, EngineOptions, MetaError};
 use crate::serve::admin::{AdminAnswer, AdminRequest, Way};
 use crate::serve::{INITIAL_PASSWORD, STORE};
 
@@ -53,7 +53,7 @@ fn offline(context: &Context, account: &str) -> Result<Secret, CliError> {
     let dir = context.existing_data_dir()?;
     context.say(Way::Store);
     let config = &context.config()?.config;
-    let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode: Mode::Normal, batch: 64 };
+    let options = EngineOptions { cache: config.metadata_cache_mib << 20, ..EngineOptions::default() };
     let engine = Engine::open(&dir.join(STORE), options).map_err(|error| match error {
         MetaError::InUse => CliError::failed(format!(
             "a server has {} open but does not answer on its administration socket; is it starting or stopping?",

@@ -73,7 +73,11 @@ impl App {
 
     fn readiness(&self, not: impl FnOnce(String) -> Reply) -> Reply {
         match (self.ready)() {
-            Ok(()) => reply::text(StatusCode::OK, "ready\n"),
+            // Pulls go on, so traffic is welcome: a full disk is told, and is no reason to be taken out of service.
+            Ok(()) => match self.registry.space().admit() {
+                Ok(()) => reply::text(StatusCode::OK, "ready\n"),
+                Err(full) => reply::text(StatusCode::OK, format!("ready to pull; pushes are refused: {full}\n")),
+            },
             Err(error) => not(format!("{error}\n")),
         }
     }

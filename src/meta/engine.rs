@@ -16,7 +16,7 @@ mod tx;
 mod writer;
 
 #[cfg(test)]
-pub(super) mod faulty;
+pub(crate) mod faulty;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -43,6 +43,7 @@ use self::overlay::{Batch, Bounds};
 pub use self::tx::WriteTx;
 use self::writer::Writer;
 use super::{Table, tables};
+use crate::space::Space;
 
 /// How long a reopening waits for read closures to end before it is put off to the next batch.
 const READERS_MAY_TAKE: Duration = Duration::from_secs(5);
@@ -71,6 +72,15 @@ impl Engine {
         Self::start(Source::File(path.to_owned()), options, tables::ALL)
     }
 
+    /// A store on a disk whose faults a test chooses.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    #[cfg(test)]
+    pub(crate) fn on_disk(disk: &faulty::Disk, options: EngineOptions) -> Result<Self, MetaError> {
+        Self::start(Source::Faulty(disk.clone()), options, tables::ALL)
+    }
+
     /// A store in memory, for tests.
     pub fn in_memory(mode: Mode) -> Self {
         let options = EngineOptions { mode, ..EngineOptions::default() };
@@ -78,7 +88,7 @@ impl Engine {
     }
 
     pub(super) fn start(source: Source, options: EngineOptions, tables: &'static [Table]) -> Result<Self, MetaError> {
-        let store = Arc::new(Store::open(source, options.cache, tables)?);
+        let store = Arc::new(Store::open(source, options.cache, options.space.clone(), tables)?);
         let writer = Writer::start(Arc::clone(&store), options)
             .map_err(|error| MetaError::Storage(format!("its writer thread could not be started: {error}")))?;
         Ok(Self(Arc::new(Inner { store, writer })))
@@ -217,6 +227,7 @@ impl Source {
 struct Store {
     source: Source,
     cache: usize,
+    space: Space,
     /// `None` once closed, or while it could not be reopened. Read closures hold the lock; only the writer thread
     /// takes it for writing.
     database: RwLock<Option<Database>>,
@@ -226,13 +237,17 @@ struct Store {
 }
 
 impl Store {
-    fn open(source: Source, cache: usize, tables: &[Table]) -> Result<Self, MetaError> {
-        let database = source.open(cache, true)?;
+    fn open(source: Source, cache: usize, space: Space, tables: &[Table]) -> Result<Self, MetaError> {
+        let database = match source.open(cache, true) {
+            Err(MetaError::DiskFull) if space.release_ballast() => source.open(cache, true),
+            opened => opened,
+        }?;
         create_missing(&database, tables).map_err(meta_error)?;
         source.sync_name()?;
         Ok(Self {
             source,
             cache,
+            space,
             database: RwLock::new(Some(database)),
             latched: AtomicBool::new(false),
             commits: AtomicU64::new(0),
@@ -256,14 +271,28 @@ impl Store {
 
     /// Writes a batch and makes it durable. On `Err` none of it was written.
     ///
+    /// When the disk is full and there is a ballast, it goes, and the batch is tried once more: it was made over the
+    /// last commit, which is the last one still.
+    fn commit(&self, batch: &Batch) -> Result<(), MetaError> {
+        match self.try_commit(batch) {
+            Err(Uncommitted { error: MetaError::DiskFull, ballast_gone: true }) => {
+                self.reopen_if_latched()?;
+                self.try_commit(batch).map_err(|failed| failed.error)
+            }
+            committed => committed.map_err(|failed| failed.error),
+        }
+    }
+
+    /// Writes a batch, once.
+    ///
     /// redb does not say whether a commit that failed took place. That is looked up in the reopened store (a batch
     /// that is committed changes at least one row); if it did, or if it cannot be told, the process ends as if it had
     /// crashed between the commit and the answer, for callers must not be told the opposite of what is on disk, nor
     /// that it is safe there after a sync has failed.
-    fn commit(&self, batch: &Batch) -> Result<(), MetaError> {
+    fn try_commit(&self, batch: &Batch) -> Result<(), Uncommitted> {
         let written = match self.database.read().as_ref() {
             Some(database) => write_batch(database, batch),
-            None => return self.snapshot(None).map(drop),
+            None => return self.snapshot(None).map(drop).map_err(Uncommitted::of),
         };
         let (error, unsure) = match written {
             Ok(committed) => {
@@ -276,16 +305,18 @@ impl Store {
         if let redb::Error::Io(error) = &error
             && !is_full(error)
         {
-            die_of_disk(&error.to_string());
+            self.die_of_disk(&error.to_string());
         }
+        // Before the store is opened anew, which may need space too.
+        let ballast_gone = matches!(&error, redb::Error::Io(error) if is_full(error)) && self.space.release_ballast();
         if unsure || latches(&error) {
             self.latched.store(true, Ordering::Release);
             let reopened = self.reopen_if_latched();
             if unsure && reopened.and_then(|()| self.holds(batch)).unwrap_or(true) {
-                die_of_disk(&format!("{error}; whether the last commit took place is not known"));
+                self.die_of_disk(&format!("{error}; whether the last commit took place is not known"));
             }
         }
-        Err(meta_error(error))
+        Err(Uncommitted { error: meta_error(error), ballast_gone })
     }
 
     /// Whether the store's rows are as this batch would have them.
@@ -302,8 +333,6 @@ impl Store {
 
     /// Gets over redb's latch, if it is set: drops the database and opens it anew. Called by the writer thread
     /// before a batch and after a failed one.
-    ///
-    /// Space that a full disk needs for further writes is to be freed between the two steps.
     fn reopen_if_latched(&self) -> Result<(), MetaError> {
         if !self.latched.load(Ordering::Acquire) {
             return Ok(());
@@ -318,13 +347,31 @@ impl Store {
         };
         // The old one goes first: it holds the file's lock.
         *slot = None;
-        let database = self.source.open(self.cache, false).inspect_err(|error| {
+        let opened = match self.source.open(self.cache, false) {
+            Err(MetaError::DiskFull) if self.space.release_ballast() => self.source.open(self.cache, false),
+            opened => opened,
+        };
+        let database = opened.inspect_err(|error| {
             tracing::error!(%error, "the metadata store could not be opened again; it is tried at the next write");
         })?;
         *slot = Some(database);
         self.latched.store(false, Ordering::Release);
         tracing::warn!("the metadata store was opened again after a fault of its disk");
         Ok(())
+    }
+
+    /// Ends the process after a write or sync that failed for another reason than space. What the kernel still holds
+    /// of the file can then no longer be trusted (a failed fsync may drop pages and succeed the next time), so the only
+    /// safe way on is to start anew from what the disk says; systemd does.
+    fn die_of_disk(&self, what: &str) -> ! {
+        #[cfg(test)]
+        if let Source::Faulty(disk) = &self.source {
+            disk.die_in_place_of_the_process(what);
+        }
+        tracing::error!(
+            "the disk under the metadata store failed ({what}); exiting, so that a restart begins from disk"
+        );
+        std::process::exit(EXIT_DISK)
     }
 
     /// Closes the file; what is read later gets [`MetaError::Closed`].
@@ -447,6 +494,19 @@ impl<E: Into<redb::Error>> From<E> for Unwritten {
     }
 }
 
+/// A batch that was not written, and what was done about it.
+struct Uncommitted {
+    error: MetaError,
+    /// Whether the ballast was given up, so that another try may go through.
+    ballast_gone: bool,
+}
+
+impl Uncommitted {
+    fn of(error: MetaError) -> Self {
+        Self { error, ballast_gone: false }
+    }
+}
+
 /// Tells whether there was anything to commit: a batch that leaves every row as it was is none.
 fn write_batch(database: &Database, batch: &Batch) -> Result<bool, Unwritten> {
     let tx = begin(database)?;
@@ -499,14 +559,6 @@ fn meta_error(error: impl Into<redb::Error>) -> MetaError {
         redb::Error::DatabaseClosed => MetaError::Closed,
         error => MetaError::Storage(error.to_string()),
     }
-}
-
-/// Ends the process after a write or sync that failed for another reason than space. What the kernel still holds of
-/// the file can then no longer be trusted (a failed fsync may drop pages and succeed the next time), so the only safe
-/// way on is to start anew from what the disk says; systemd does.
-fn die_of_disk(what: &str) -> ! {
-    tracing::error!("the disk under the metadata store failed ({what}); exiting, so that a restart begins from disk");
-    std::process::exit(EXIT_DISK)
 }
 
 /// Ends the process after a panic in the writer itself: nobody would commit any more, and a restart mends that.

@@ -24,5 +24,7 @@ pub mod repo;
 mod suite;
 pub mod tag;
 
+#[cfg(test)]
+pub(crate) use engine::faulty;
 pub use engine::{Engine, EngineOptions, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

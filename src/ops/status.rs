@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
 use crate::pki::{CertificateFacts, SubjectName};
+use crate::space::Report;
 
 /// How the registry is, right now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Status {
     pub leaf: Certificate,
     /// Whether the administrator brought the server's certificate (`cert import`).
     pub brought: bool,
+    /// Room on the data directory's filesystem.
+    pub storage: Storage,
     /// Upload sessions that are open.
     pub uploads: u64,
     /// Repositories that hold something.
@@ -44,6 +47,26 @@ impl Status {
     /// How long the server has been up, by its wall clock.
     pub fn uptime(&self) -> Duration {
         self.now.since(self.started)
+    }
+}
+
+/// Room on the data directory's filesystem.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Bytes of the filesystem; 0 when it does not tell.
+    pub total_bytes: u64,
+    /// Bytes that are free.
+    pub free_bytes: u64,
+    /// Bytes that are kept back (`storage.reserve_mib`): pushes are refused when less is free.
+    pub reserve_bytes: u64,
+    /// Whether pushes are refused because the disk is full.
+    pub full: bool,
+}
+
+impl From<Report> for Storage {
+    fn from(report: Report) -> Self {
+        let Report { total, free, reserve, full, .. } = report;
+        Self { total_bytes: total, free_bytes: free, reserve_bytes: reserve, full }
     }
 }
 

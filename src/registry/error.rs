@@ -50,6 +50,9 @@ pub enum RegistryError {
         /// The digests that it is about.
         digests: Vec<Digest>,
     },
+    /// A push is not begun because the disk is full.
+    #[error(transparent)]
+    NoSpace(#[from] crate::space::Full),
     /// The blob store said no.
     #[error(transparent)]
     Blob(#[from] BlobError),

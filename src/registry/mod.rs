@@ -19,6 +19,9 @@ pub mod trace;
 pub mod uploads;
 pub mod usage;
 
+#[cfg(test)]
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -31,6 +34,7 @@ use crate::meta::{Engine, Read, repo};
 use crate::model::Principal;
 use crate::oci::RepoName;
 use crate::oci::manifest::ManifestLimits;
+use crate::space::Space;
 
 pub use error::RegistryError;
 
@@ -100,6 +104,12 @@ impl Registry {
     /// The blob store.
     pub fn blobs(&self) -> &Blobs {
         &self.0.blobs
+    }
+
+    /// The watch over the disk's room. Whatever begins a push asks it first ([`Space::admit`]); pulls, deletions and
+    /// collection do not.
+    pub fn space(&self) -> &Space {
+        self.blobs().space()
     }
 
     /// The clock.

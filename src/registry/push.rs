@@ -43,8 +43,8 @@ impl Registry {
     /// Manifests", end-7 and end-7b).
     ///
     /// # Errors
-    /// [`RegistryError::ManifestInvalid`], [`RegistryError::ManifestDigest`], a refusal of the admission list, or the
-    /// store's fault.
+    /// [`RegistryError::ManifestInvalid`], [`RegistryError::ManifestDigest`], a refusal of the admission list,
+    /// [`RegistryError::NoSpace`], or the store's fault.
     pub async fn push_manifest(
         &self,
         actor: Actor,
@@ -54,6 +54,7 @@ impl Registry {
         content_type: Option<&str>,
         body: Bytes,
     ) -> Result<Pushed, RegistryError> {
+        self.space().admit()?;
         let algorithm = match reference {
             Reference::Digest(digest) => digest.algorithm(),
             Reference::Tag(_) => Algorithm::Sha256,

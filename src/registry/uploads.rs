@@ -16,13 +16,14 @@ impl Registry {
     /// Begins an upload (end-4a, end-4c).
     ///
     /// # Errors
-    /// The blob store's.
+    /// [`RegistryError::NoSpace`]; the blob store's.
     pub async fn start_upload(
         &self,
         actor: &Actor,
         repo: &RepoName,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadId, RegistryError> {
+        self.space().admit()?;
         let id = self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?;
         self.tell_begun(id, repo);
         Ok(id)
@@ -82,7 +83,8 @@ impl Registry {
     /// Takes in a whole blob in one request (end-4b).
     ///
     /// # Errors
-    /// [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing stays behind.
+    /// [`RegistryError::NoSpace`], [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing
+    /// stays behind.
     pub async fn push_blob(
         &self,
         actor: Actor,
@@ -91,6 +93,7 @@ impl Registry {
         length: Option<u64>,
         source: impl Source,
     ) -> Result<(), RegistryError> {
+        self.space().admit()?;
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
         self.tell_begun(id, repo);
         let pushed = async {
@@ -165,7 +168,7 @@ impl Registry {
     /// whether it was still there.
     ///
     /// # Errors
-    /// When the store fails.
+    /// [`RegistryError::NoSpace`]; when the store fails.
     pub async fn mount_blob(
         &self,
         actor: Actor,
@@ -173,6 +176,7 @@ impl Registry {
         digest: Digest,
         from: &RepoName,
     ) -> Result<bool, RegistryError> {
+        self.space().admit()?;
         let change = Change::MountBlob { digest, from: from.clone() };
         match self.commit(Proposal { actor, repo: repo.clone(), change }).await {
             Ok(_) => Ok(true),

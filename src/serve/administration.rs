@@ -112,6 +112,7 @@ impl Desk {
             ca: (&app.pki.ca_facts()).into(),
             leaf: (&app.pki.leaf_facts()).into(),
             brought: app.pki.is_imported(),
+            storage: app.registry.space().current().into(),
             uploads: app.registry.blobs().open_sessions() as u64,
             repositories,
             refused_handshakes: app.handshakes.refusals().iter().map(|refusal| refusal.count).sum(),

@@ -64,11 +64,19 @@ impl Lab {
             fqdn: Some("registry.lab".into()),
             ..Config::default()
         };
+        // The machine's disk is nobody's business here.
+        (config.storage.reserve_mib, config.storage.ballast_mib) = (1, 1);
         change(&mut config);
         let server = start(data.path(), &config, &clock, mode).await;
         let client = client(&server);
         let password = std::fs::read_to_string(data.path().join("initial-admin-password")).unwrap().trim().to_owned();
         Self { server, clock, client, password, mode, config, data }
+    }
+
+    /// The same data under other settings.
+    pub(crate) async fn reconfigured(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self.restart().await
     }
 
     /// Stops the registry and starts another one on the same data; the clock goes on.

@@ -5,6 +5,8 @@
 
 mod blobs;
 mod catalog;
+mod clock;
+mod full_disk;
 mod gc;
 mod gc_soak;
 mod harness;

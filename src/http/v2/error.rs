@@ -12,6 +12,7 @@ use crate::http::{BodyError, Context};
 use crate::meta::MetaError;
 use crate::oci::{Code, Digest};
 use crate::registry::RegistryError;
+use crate::space::{Full, Size};
 
 /// The answer with one OCI error (distribution-spec, "Error Codes").
 pub fn reply(status: StatusCode, code: Code, message: &str) -> Reply {
@@ -33,10 +34,13 @@ fn fault(ctx: &Context, error: &dyn std::error::Error) -> Reply {
     reply(StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, &message)
 }
 
-fn disk_full() -> Reply {
-    let message = "the registry's disk is full, so nothing can be pushed; pulls go on. Ask the administrator to delete \
-                   images or to enlarge the disk";
-    reply(StatusCode::FORBIDDEN, Code::Denied, message)
+/// Docker shows the body of a 4xx and not of a 5xx: whoever pushes shall read what is the matter.
+fn disk_full(how: &str) -> Reply {
+    let message = format!(
+        "the registry's disk is full{how}, so nothing can be pushed; pulls go on. Ask the administrator to delete images \
+         or to enlarge the disk"
+    );
+    reply(StatusCode::FORBIDDEN, Code::Denied, &message)
 }
 
 /// What is wrong with a path, method or query.
@@ -100,8 +104,11 @@ pub fn registry(ctx: &Context, error: &RegistryError) -> Reply {
             with_detail(StatusCode::BAD_REQUEST, Code::DigestInvalid, &message, &detail)
         }
         RegistryError::Refused { policy, code, digests, .. } => refused(*code, &message, policy, digests),
+        RegistryError::NoSpace(Full { free, reserve }) => {
+            disk_full(&format!(" ({} free, {} kept in reserve)", Size(*free), Size(*reserve)))
+        }
         RegistryError::Blob(error) => blob(ctx, error),
-        RegistryError::Store(MetaError::DiskFull) => disk_full(),
+        RegistryError::Store(MetaError::DiskFull) => disk_full(""),
         RegistryError::Store(error) => fault(ctx, error),
     }
 }
@@ -133,7 +140,7 @@ fn blob(ctx: &Context, error: &BlobError) -> Reply {
             reply(StatusCode::PAYLOAD_TOO_LARGE, Code::Denied, &message)
         }
         BlobError::Sender(_) => reply(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, &message),
-        BlobError::DiskFull => disk_full(),
+        BlobError::DiskFull => disk_full(""),
         BlobError::TooManySessions { .. } => reply(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, &message),
         error => fault(ctx, error),
     }

@@ -3,6 +3,7 @@
 use super::super::Table;
 use super::super::key::Key;
 use super::overlay;
+use crate::space::Space;
 
 /// A fault of the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub enum Mode {
 }
 
 /// How to open an engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Page cache in bytes (redb's own default is 1 GiB).
     pub cache: usize,
@@ -47,11 +48,13 @@ pub struct EngineOptions {
     /// The most closures in one commit, at least 1. More raise the throughput and, since their pages are written
     /// together, the slowest answers too.
     pub batch: usize,
+    /// Whose ballast goes when the disk is full.
+    pub space: Space,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { cache: 32 << 20, mode: Mode::Normal, batch: 64 }
+        Self { cache: 32 << 20, mode: Mode::Normal, batch: 64, space: Space::default() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{InMemoryBackend, StorageBackend};
+use crate::base::faults::{CachedFile, Dice, Faults, Kind};
 
 const BLOCK: u64 = 4096;
 
@@ -18,7 +19,12 @@ pub(crate) struct Disk(Arc<Inner>);
 struct Inner {
     bytes: InMemoryBackend,
     state: Mutex<State>,
+    /// Faults shared with other stores, and what of the bytes has been synced.
+    shared: Option<(Faults, Mutex<CachedFile>)>,
 }
+
+/// What the writer thread unwinds with where the program would have ended the process.
+pub(crate) struct Died;
 
 #[derive(Debug, Default)]
 struct State {
@@ -45,6 +51,46 @@ pub(crate) enum Operation {
 }
 
 impl Disk {
+    /// A disk that holds `content` and fails with the other stores of one registry.
+    pub(crate) fn shared(faults: Faults, content: &[u8]) -> Self {
+        let bytes = InMemoryBackend::new();
+        bytes.set_len(content.len() as u64).and_then(|()| bytes.write(0, content)).expect("memory");
+        let shared = Some((faults, Mutex::new(CachedFile::synced(content.to_vec()))));
+        Self(Arc::new(Inner { bytes, state: Mutex::default(), shared }))
+    }
+
+    /// What a power cut leaves.
+    pub(crate) fn after_cut(&self, dice: &mut Dice) -> Vec<u8> {
+        let (_, cache) = self.0.shared.as_ref().expect("a shared disk");
+        cache.lock().after_cut(dice)
+    }
+
+    /// What a kill leaves: everything that was written, for the kernel lives on.
+    pub(crate) fn after_kill(&self) -> Vec<u8> {
+        let length = self.0.bytes.len().expect("memory");
+        let mut content = vec![0; usize::try_from(length).expect("a small disk")];
+        self.0.bytes.read(0, &mut content).expect("memory");
+        content
+    }
+
+    /// Returns where the process really is to end.
+    pub(super) fn die_in_place_of_the_process(&self, why: &str) {
+        if let Some((faults, _)) = &self.0.shared {
+            faults.die(why);
+            std::panic::resume_unwind(Box::new(Died));
+        }
+    }
+
+    fn step(&self, kind: Kind) -> io::Result<()> {
+        self.0.shared.as_ref().map_or(Ok(()), |(faults, _)| faults.step(kind))
+    }
+
+    fn note(&self, change: impl FnOnce(&mut CachedFile)) {
+        if let Some((_, cache)) = &self.0.shared {
+            change(&mut cache.lock());
+        }
+    }
+
     /// Lets one `on` fail with `kind`, after `after` more that do not.
     pub(crate) fn fail(&self, on: Operation, after: u64, kind: io::ErrorKind) {
         self.0.state.lock().fault = Some(Fault { on, after, kind });
@@ -90,20 +136,27 @@ impl StorageBackend for Disk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.try_to(Operation::Read)?;
+        self.step(Kind::Read)?;
         self.0.bytes.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.step(Kind::Write)?;
+        self.note(|cache| cache.set_length(len));
         self.0.bytes.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         self.try_to(Operation::Sync)?;
+        self.step(Kind::Sync)?;
+        self.note(CachedFile::sync);
         self.0.bytes.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.try_to(Operation::Write)?;
+        self.step(Kind::Write)?;
+        self.note(|cache| cache.write(offset, data));
         self.take_blocks(offset, data.len())?;
         self.0.bytes.write(offset, data)
     }
