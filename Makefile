@@ -18,7 +18,7 @@ DIST_RUST   = -C target-feature=+crt-static --cfg getrandom_backend="linux_getra
 DIST_C      = -ffile-prefix-map=$(CURDIR)=/src -ffile-prefix-map=$(CARGO_DIR)=/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-data check fmt bless conformance bench dist dist-test install
+.PHONY: help build run test test-data check fmt bless conformance bench dist dist-test powercut install
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ dist: ## build the fully static, stripped dist/msr-lite and print its size
 
 dist-test: dist ## run the static binary in an empty chroot: a sign-in, a push, an outbound call (as root)
 	BIN=$(abspath dist/msr-lite) tests/dist-chroot.sh
+
+powercut: dist ## cut the power under load and check every flush: FS=ext4|xfs SECONDS=60 (as root, Debian, amd64)
+	tests/powercut/powercut --binary dist/msr-lite --fs $(or $(FS),ext4) --seconds $(or $(SECONDS),60) $(POWERCUT)
 
 install: ## install dist/msr-lite (after `make dist`) with units, manual, completions; DESTDIR, PREFIX=/usr/local
 	install -D -m 755 dist/msr-lite $(DESTDIR)$(PREFIX)/bin/msr-lite

@@ -198,12 +198,10 @@ impl Source {
         builder.set_cache_size(cache);
         match self {
             Self::File(path) => {
-                // 0600: the rows hold password hashes and sessions.
-                let file = File::options().read(true).write(true).create(first).truncate(false).mode(0o600).open(path);
-                let file = file.map_err(|error| match error {
-                    error if is_full(&error) => MetaError::DiskFull,
-                    error => MetaError::Storage(format!("{}: {error}", path.display())),
-                })?;
+                if first && !path.try_exists().map_err(|error| cannot(path, &error))? {
+                    self.make(path)?;
+                }
+                let file = File::options().read(true).write(true).open(path).map_err(|error| cannot(path, &error))?;
                 builder.create_with_backend(FileBackend::new(file).map_err(meta_error)?)
             }
             Self::Memory => builder.create_with_backend(InMemoryBackend::new()),
@@ -213,14 +211,35 @@ impl Source {
         .map_err(meta_error)
     }
 
+    /// Makes an empty database: whole or not at all. redb writes the magic number of a new file last, and a file
+    /// that a power cut took before that is refused for ever; so the file gets its name when it is one.
+    fn make(&self, path: &Path) -> Result<(), MetaError> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".new");
+        let unfinished = Path::new(&unfinished);
+        // 0600: the rows hold password hashes and sessions. One that an earlier start did not finish is emptied.
+        let file = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(unfinished);
+        let file = file.map_err(|error| cannot(unfinished, &error))?;
+        let database = Database::builder().create_with_backend(FileBackend::new(file).map_err(meta_error)?);
+        drop(database.map_err(meta_error)?);
+        File::open(unfinished).and_then(|file| file.sync_all()).map_err(|error| cannot(unfinished, &error))?;
+        std::fs::rename(unfinished, path).map_err(|error| cannot(path, &error))?;
+        self.sync_name()
+    }
+
     /// Makes the file's name as durable as its content.
     fn sync_name(&self) -> Result<(), MetaError> {
         let Self::File(path) = self else { return Ok(()) };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory)
             .and_then(|directory| directory.sync_all())
-            .map_err(|error| MetaError::Storage(format!("{}: {error}", directory.display())))
+            .map_err(|error| cannot(directory, &error))
     }
+}
+
+/// A file operation that failed, by the file's name.
+fn cannot(path: &Path, error: &io::Error) -> MetaError {
+    if is_full(error) { MetaError::DiskFull } else { MetaError::Storage(format!("{}: {error}", path.display())) }
 }
 
 /// The open database and what is known of its health.
