@@ -51,8 +51,8 @@ bless: ## write anew what is generated and checked in: the example configuration
 conformance: build ## run the official OCI distribution conformance suite (needs Go)
 	tests/conformance.sh $(abspath $(BIN))
 
-bench: ## not built yet
-	@echo "There is no benchmark yet; it comes with the work on speed and garbage collection." && exit 1
+bench: ## measure against peers (PEERS="name=url …") and the machine's limits; BENCH=short takes 4 minutes
+	$(CARGO) bench --locked --bench registries -- $(ARGS)
 
 dist: ## build the fully static, stripped dist/msr-lite and print its size
 	RUSTFLAGS='$(DIST_RUST)' CFLAGS='$(DIST_C)' $(CARGO) build --profile dist --locked --target $(TARGET)

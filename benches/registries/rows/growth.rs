@@ -1,0 +1,171 @@
+//! Ours alone on stores that grow: what a request costs must not follow the number of tags and manifests.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Bench, Row};
+use crate::content::Blob;
+use crate::load::{self, Load, Request, Way};
+use crate::measure::{Asked, Fact, Measured, Meter, Unit, median, millis};
+use crate::process::{self, Process};
+use crate::seed::{self, TAGS, TAGS_EACH, manifest_of, tag};
+use crate::targets::{Launcher, OURS, Scheme, Target, two_ports};
+use crate::{Error, Result};
+
+const NAMES: &[&str] = &[
+    "growth: manifest GET by tag",
+    "growth: manifest HEAD by digest",
+    "growth: tags page, n=100",
+    "growth: tags page, n=100, from the middle",
+    "growth: manifest push to a new tag, c=8",
+];
+const START: &str = "start-up with 100,000 manifests";
+
+/// Measures growth, and how long the largest store takes to start.
+pub(super) fn run(bench: &mut Bench<'_>, launcher: &Launcher<'_>) -> Result<(Vec<Measured>, Vec<Fact>)> {
+    if !bench.want(NAMES) && !bench.options.wants(START) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let sizes: &[usize] = if bench.options.short() { &[100, 1_000_000] } else { &[100, 10_000, 1_000_000] };
+    let mut stores = Vec::new();
+    for &size in sizes {
+        let name = format!("10{}", superscript(size.ilog10()));
+        let data = bench.dir.join(format!("ours-{name}"));
+        launcher.initialise(&data)?;
+        let begun = Instant::now();
+        seed::Store::open(&data)?.tags(size)?;
+        bench.say(&format!("{size} tags written in {:.1} s", begun.elapsed().as_secs_f64()));
+        stores.push((launcher.ours(&name)?, size));
+    }
+    let targets: Vec<&Target> = stores.iter().map(|(target, _)| target).collect();
+    let measured = bench.measure(rows(bench, &stores), &targets);
+    drop(targets);
+    let Some((largest, _)) = stores.pop() else { return Ok((measured, Vec::new())) };
+    drop(stores);
+    let resident = largest.pid().map_or(0.0, process::resident);
+    let data = largest.dir.clone();
+    drop(largest);
+    let mut facts = vec![Fact {
+        name: "memory after the rows, 10⁶ tags".to_owned(),
+        unit: "MiB",
+        values: vec![(OURS.to_owned(), resident)],
+        at_most: Some(64.0),
+        asked: "≤ 64 MiB in every row".to_owned(),
+    }];
+    for (how, name, at_most) in [(End::Told, START, Some(100.0)), (End::Killed, "start-up after SIGKILL", Some(1000.0))]
+    {
+        let mut times = Vec::new();
+        for _ in 0..bench.options.rounds() {
+            times.push(millis(start(launcher, &data, how)?));
+        }
+        facts.push(Fact {
+            name: name.to_owned(),
+            unit: "ms",
+            values: vec![(OURS.to_owned(), median(times).unwrap_or(f64::NAN))],
+            at_most,
+            asked: at_most.map_or(String::new(), |most| format!("≤ {most} ms")),
+        });
+    }
+    Ok((measured, facts))
+}
+
+fn rows<'r>(bench: &'r Bench<'_>, stores: &'r [(Target, usize)]) -> Vec<Row<'r>> {
+    let size_of = |target: &Target| {
+        stores.iter().find(|(store, _)| store.name == target.name).map_or(TAGS_EACH, |(_, size)| *size)
+    };
+    // Spread over the whole store, more than any cache of hot ones is meant for.
+    let spread = |size: usize| (0..size.min(4000)).map(move |number| number * (size / size.min(4000)));
+    let get = |name: &str, requests: Box<dyn Fn(usize) -> Vec<Request>>, asked: Vec<Asked>| {
+        let run = move |target: &Target, _| {
+            let Some(place) = target.place(Scheme::Http) else { return Ok(None) };
+            let load = Load {
+                connections: 1,
+                duration: bench.options.duration(),
+                requests: requests(size_of(target)),
+                headers: target.sign_in(&["repository:bench/tags:pull"])?,
+                way: Way::Kept,
+            };
+            load::requests(&place.endpoint, &load, 1, &mut Meter::on(place.pid)).map(Some)
+        };
+        Row { name: name.to_owned(), unit: Unit::Requests, asked, run: Box::new(run) }
+    };
+    let at =
+        |method: &'static str, reference: &str| Request { method, path: format!("/v2/{TAGS}/manifests/{reference}") };
+    let page = |last: &str| vec![Request { method: "GET", path: format!("/v2/{TAGS}/tags/list?n=100{last}") }];
+    let push = move |target: &Target, round: usize| {
+        let Some(place) = target.place(Scheme::Http) else { return Ok(None) };
+        let headers = target.sign_in(&["repository:bench/tags:pull,push"])?;
+        let manifests: Vec<(String, Blob)> = (0..if bench.options.short() { 100 } else { 400 })
+            .map(|number| {
+                (format!("new-{round}-{number}"), Blob::manifest(&[], (1 << 40) + (round * 1000 + number) as u64))
+            })
+            .collect();
+        let (endpoint, meter) = (&place.endpoint, &mut Meter::on(place.pid));
+        bench.settle()?;
+        let push = async |connection: &mut crate::client::Connection, pushed: &(String, Blob)| {
+            connection.push_manifest(endpoint, &headers, TAGS, &pushed.0, &pushed.1).await
+        };
+        load::jobs(endpoint, 8, bench.threads(), &manifests, Unit::Blobs, meter, push).map(Some)
+    };
+    let page_asked = vec![Asked::CpuAtMost(100.0)];
+    vec![
+        get(NAMES[0], Box::new(move |size| spread(size).map(|number| at("GET", &tag(number))).collect()), vec![]),
+        get(
+            NAMES[1],
+            Box::new(move |size| spread(size).map(|number| at("HEAD", &manifest_of(number).digest)).collect()),
+            vec![],
+        ),
+        get(NAMES[2], Box::new(move |_| page("")), page_asked.clone()),
+        get(NAMES[3], Box::new(move |size| page(&format!("&last={}", tag(size / 2)))), page_asked),
+        Row { name: NAMES[4].to_owned(), unit: Unit::Blobs, asked: vec![], run: Box::new(push) },
+    ]
+}
+
+/// How a server that is to be started again was ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Told,
+    Killed,
+}
+
+/// Starts it after it ended so, and measures from the start of the program to its first answer.
+fn start(launcher: &Launcher<'_>, data: &Path, how: End) -> Result<Duration> {
+    let (http, https) = two_ports()?;
+    let launch = || -> Result<(Process, Duration)> {
+        let begun = Instant::now();
+        let mut process = Process::start(&mut launcher.serve(data, http, https), &data.join("start.log"))?;
+        while !first_answer(http) {
+            process.alive()?;
+            if begun.elapsed() > Duration::from_secs(60) {
+                return Err(Error::from("it does not start"));
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok((process, begun.elapsed()))
+    };
+    if how == End::Killed {
+        launch()?.0.kill();
+    }
+    let (process, took) = launch()?;
+    drop(process);
+    Ok(took)
+}
+
+fn first_answer(port: u16) -> bool {
+    let asked = || -> std::io::Result<[u8; 12]> {
+        let mut socket = TcpStream::connect(("127.0.0.1", port))?;
+        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        socket.write_all(b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut status = [0; 12];
+        socket.read_exact(&mut status)?;
+        Ok(status)
+    };
+    asked().is_ok_and(|status| matches!(&status[9..], b"200" | b"401"))
+}
+
+fn superscript(number: u32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    number.to_string().bytes().map(|digit| DIGITS[usize::from(digit - b'0')]).collect()
+}

@@ -1,0 +1,90 @@
+//! What a registry takes while nobody asks for anything.
+
+use std::time::Duration;
+
+use super::{Bench, is_registry};
+use crate::client::Connection;
+use crate::load::runtime;
+use crate::measure::{Fact, millis};
+use crate::targets::{Place, Scheme, Target};
+use crate::{Result, process};
+
+const MEMORY: &str = "idle memory after the start";
+const LATER: &str = "idle memory after all rows";
+const CPU: &str = "idle CPU";
+const TLS: &str = "memory per idle TLS connection";
+
+/// What the facts here are called.
+pub(super) const NAMES: &[&str] = &[MEMORY, LATER, CPU, TLS];
+
+/// Before the first row.
+pub(super) fn fresh(targets: &[&Target]) -> Vec<Fact> {
+    std::thread::sleep(Duration::from_secs(1));
+    vec![memory(MEMORY, targets, Some(20.0))]
+}
+
+/// After the last row that all take part in.
+pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Result<Vec<Fact>> {
+    let later = memory(LATER, targets, None);
+    let pause = Duration::from_secs(if bench.options.short() { 4 } else { 15 });
+    bench.say(&format!("watching everybody do nothing for {} s", pause.as_secs()));
+    let spent = |target: &Target| target.pid().map(process::cpu);
+    let before: Vec<_> = targets.iter().map(|target| spent(target)).collect();
+    std::thread::sleep(pause);
+    let values = targets.iter().zip(before).filter(|(target, _)| is_registry(target)).filter_map(|(target, before)| {
+        let spent = spent(target)?.checked_sub(before?)?;
+        Some((target.name.clone(), millis(spent) / pause.as_secs_f64()))
+    });
+    let cpu =
+        Fact { name: CPU.to_owned(), unit: "ms/s", values: values.collect(), at_most: None, asked: String::new() };
+    let count = if bench.options.short() { 1000 } else { 2000 };
+    let mut values = Vec::new();
+    for target in targets.iter().filter(|target| is_registry(target)) {
+        if let Some(place) = target.place(Scheme::Https) {
+            match connections(place, count) {
+                Ok(Some(each)) => values.push((target.name.clone(), each)),
+                Ok(None) => {}
+                Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
+            }
+        }
+    }
+    let tls = Fact { name: TLS.to_owned(), unit: "KiB", values, at_most: Some(26.0), asked: "≤ 26 KiB".to_owned() };
+    Ok(vec![later, cpu, tls])
+}
+
+fn memory(name: &str, targets: &[&Target], at_most: Option<f64>) -> Fact {
+    let registries = targets.iter().filter(|target| is_registry(target));
+    Fact {
+        name: name.to_owned(),
+        unit: "MiB",
+        values: registries.filter_map(|target| Some((target.name.clone(), process::resident(target.pid()?)))).collect(),
+        at_most,
+        asked: at_most.map_or(String::new(), |most| format!("≤ {most} MiB")),
+    }
+}
+
+/// KiB that one connection adds which has asked once and then keeps quiet.
+fn connections(place: &Place, count: usize) -> Result<Option<f64>> {
+    let Some(pid) = place.pid else { return Ok(None) };
+    let head = place.endpoint.head("GET", "/v2/", "", None);
+    runtime()?.block_on(async {
+        let open = async || -> Result<Connection> {
+            let mut connection = Connection::with_buffer(&place.endpoint, 8 * 1024).await?;
+            connection.probe(&head, false).await?;
+            Ok(connection)
+        };
+        // What the first ones bring in is no matter of each.
+        let mut kept = Vec::with_capacity(count + 50);
+        for _ in 0..50 {
+            kept.push(open().await?);
+        }
+        let before = process::resident(pid);
+        for _ in 0..count {
+            kept.push(open().await?);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let after = process::resident(pid);
+        drop(kept);
+        Ok(Some((after - before) * 1024.0 / count as f64))
+    })
+}
