@@ -264,6 +264,7 @@ async fn a_new_password_ends_everything_signed_in_before() {
 async fn a_change_of_password_is_an_event_with_its_actor() {
     let house = house_of(Mode::Strict, false);
     house.access.change_password("alice", Some((secret(PASSWORD), address(HERE))), secret("a new one")).await.unwrap();
+    house.clock.advance(Duration::from_millis(1));
     house.access.reset_password("alice").await.unwrap();
     let events = house.access.0.meta.read(|tx| crate::meta::event::list(tx, 10)).unwrap();
     let told: Vec<_> = events.iter().map(|event| (event.actor.name(), event.address.as_deref(), &event.what)).collect();
