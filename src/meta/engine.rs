@@ -211,29 +211,37 @@ impl Source {
         .map_err(meta_error)
     }
 
-    /// Makes an empty database: whole or not at all. redb writes the magic number of a new file last, and a file
-    /// that a power cut took before that is refused for ever; so the file gets its name when it is one.
+    /// Makes an empty database, whole or not at all. redb writes the magic number of a new file last, and one that a
+    /// power cut took before that is refused for ever; so the file gets its name when it is a database.
+    ///
+    /// redb's lock on the unfinished file is held until then, so of two processes one makes it and the other sees it.
     fn make(&self, path: &Path) -> Result<(), MetaError> {
         let mut unfinished = path.as_os_str().to_owned();
         unfinished.push(".new");
         let unfinished = Path::new(&unfinished);
-        // 0600: the rows hold password hashes and sessions. One that an earlier start did not finish is emptied.
-        let file = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(unfinished);
-        let file = file.map_err(|error| cannot(unfinished, &error))?;
-        let database = Database::builder().create_with_backend(FileBackend::new(file).map_err(meta_error)?);
-        drop(database.map_err(meta_error)?);
-        File::open(unfinished).and_then(|file| file.sync_all()).map_err(|error| cannot(unfinished, &error))?;
-        std::fs::rename(unfinished, path).map_err(|error| cannot(path, &error))?;
-        self.sync_name()
+        let failed = |error| cannot(unfinished, &error);
+        // 0600: the rows hold password hashes and sessions. What an earlier start did not finish is emptied, once it is
+        // certain that nobody is about to.
+        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(unfinished);
+        let file = file.map_err(failed)?;
+        let locked = FileBackend::new(file.try_clone().map_err(failed)?).map_err(meta_error)?;
+        if path.try_exists().map_err(|error| cannot(path, &error))? {
+            return Ok(());
+        }
+        file.set_len(0).map_err(failed)?;
+        let database = Database::builder().create_with_backend(locked).map_err(meta_error)?;
+        file.sync_all().map_err(failed)?;
+        std::fs::rename(unfinished, path).map_err(failed)?;
+        self.sync_name()?;
+        drop(database);
+        Ok(())
     }
 
     /// Makes the file's name as durable as its content.
     fn sync_name(&self) -> Result<(), MetaError> {
         let Self::File(path) = self else { return Ok(()) };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| cannot(directory, &error))
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| cannot(directory, &error))
     }
 }
 

@@ -35,7 +35,7 @@ def options():
     parser.add_argument("--fs", choices=("ext4", "xfs"), default="ext4", help="the data disk's filesystem")
     parser.add_argument("--seconds", type=int, default=60, help="how long the load runs")
     parser.add_argument("--workers", type=int, default=4, help="clients at once")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds that a client waits before each action, at most")
+    parser.add_argument("--pause", type=float, default=0.7, help="seconds that a client waits before each action, at most")
     parser.add_argument("--seed", default=None, help="of the load and of the torn cuts; random, and printed")
     parser.add_argument("--binary", default="dist/msr-lite", help="the static binary")
     parser.add_argument("--work", default="target/powercut", help="where the disk, the log and the record are kept")

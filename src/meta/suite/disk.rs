@@ -51,6 +51,23 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
     }
 }
 
+#[test]
+fn a_first_start_that_a_power_cut_ended_is_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("metadata.redb");
+    let unfinished = directory.path().join("metadata.redb.new");
+    // What redb leaves before the magic number is on disk.
+    std::fs::write(&unfinished, vec![0; 1 << 20]).unwrap();
+    let engine = start(Source::File(path.clone()), Mode::Normal).unwrap();
+    put(&engine, b"row", b"kept").unwrap();
+    drop(engine);
+    assert!(!unfinished.exists());
+
+    std::fs::write(&unfinished, b"of no account beside a store").unwrap();
+    let engine = start(Source::File(path), Mode::Normal).unwrap();
+    assert_eq!(get(&engine, b"row").unwrap(), b"kept");
+}
+
 /// Writes a row of 5 kB whose effects are logged.
 fn put_logged(engine: &Engine, n: u64, log: &Log) -> Answer<()> {
     let log = log.clone();
