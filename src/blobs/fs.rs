@@ -53,7 +53,9 @@ impl Fs {
         if changed {
             sync_directory(layout.data())?;
         }
-        Ok(Self { layout, space, seam: Seam::default() })
+        #[allow(clippy::default_constructed_unit_structs, reason = "a unit in the program alone")]
+        let seam = Seam::default();
+        Ok(Self { layout, space, seam })
     }
 
     /// The watch over the file system's room.

@@ -207,18 +207,18 @@ pub(crate) mod test {
 
         fn after_cut(&self, data: &Path, dice: &mut Dice) -> io::Result<()> {
             for (directory, (kept, unsynced)) in &self.names {
-                let mut names = kept.clone();
+                let mut left = kept.clone();
                 for change in unsynced.iter().filter(|_| dice.coin()) {
-                    apply(&mut names, change.clone());
+                    apply(&mut left, change.clone());
                 }
                 // `…/<old data>/blobs/ab` becomes `<data>/blobs/ab`.
-                let shelf = directory.file_name().expect("a name");
+                let last = directory.file_name().expect("a name");
                 let place = match directory.parent().and_then(Path::file_name) {
-                    Some(parent) if parent == "blobs" => data.join("blobs").join(shelf),
-                    _ => data.join(shelf),
+                    Some(parent) if parent == "blobs" => data.join("blobs").join(last),
+                    _ => data.join(last),
                 };
                 std::fs::create_dir_all(&place)?;
-                for (path, number) in names {
+                for (path, number) in left {
                     let name = path.file_name().expect("a name");
                     std::fs::write(place.join(name), self.files[number].after_cut(dice))?;
                 }

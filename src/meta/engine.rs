@@ -87,9 +87,10 @@ impl Engine {
         Self::start(Source::Memory, options, tables::ALL).expect("memory has no disk to fail")
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     pub(super) fn start(source: Source, options: EngineOptions, tables: &'static [Table]) -> Result<Self, MetaError> {
         let store = Arc::new(Store::open(source, options.cache, options.space.clone(), tables)?);
-        let writer = Writer::start(Arc::clone(&store), options)
+        let writer = Writer::start(Arc::clone(&store), &options)
             .map_err(|error| MetaError::Storage(format!("its writer thread could not be started: {error}")))?;
         Ok(Self(Arc::new(Inner { store, writer })))
     }
@@ -390,6 +391,7 @@ impl Store {
     /// Ends the process after a write or sync that failed for another reason than space. What the kernel still holds
     /// of the file can then no longer be trusted (a failed fsync may drop pages and succeed the next time), so the only
     /// safe way on is to start anew from what the disk says; systemd does.
+    #[cfg_attr(not(test), allow(clippy::unused_self, reason = "tests end a disk in place of the process"))]
     fn die_of_disk(&self, what: &str) -> ! {
         #[cfg(test)]
         if let Source::Faulty(disk) = &self.source {

@@ -167,7 +167,7 @@ impl Ledger {
     }
 
     /// Everything that was acknowledged is there, to the byte; what was deleted is not.
-    async fn check(&mut self, house: &House, when: &str) {
+    fn check(&mut self, house: &House, when: &str) {
         for (thing, known) in &self.known {
             let found = match thing {
                 Blob(repo, digest) => house.content(&name(repo), digest),
@@ -360,9 +360,9 @@ async fn the_script_runs_over_restarts() {
     let mut ledger = Ledger::default();
     for seed in [1, 100, 1] {
         let house = House::open(remains, Faults::default()).await.ok().expect("no faults");
-        ledger.check(&house, "after a restart").await;
+        ledger.check(&house, "after a restart");
         script(&house, &mut ledger, seed).await.unwrap();
-        ledger.check(&house, "at the end").await;
+        ledger.check(&house, "at the end");
         remains = house.kill();
     }
 }
@@ -394,12 +394,12 @@ async fn each_operation_fails_once(fault: Fault) {
             house = House::open(remains, Faults::default()).await.ok().expect("the fault is over");
         }
         // Without a restart, unless that was it.
-        ledger.check(&house, &when).await;
+        ledger.check(&house, &when);
         ledger.finish_open(&house, &when).await;
         script(&house, &mut ledger, 1).await.unwrap_or_else(|error| panic!("{when}: again: {error}"));
-        ledger.check(&house, &when).await;
+        ledger.check(&house, &when);
         let house = House::open(house.cut(&mut Dice(n)), Faults::default()).await.ok().expect("no faults");
-        ledger.check(&house, &format!("{when}, after a power cut")).await;
+        ledger.check(&house, &format!("{when}, after a power cut"));
     }
 }
 
@@ -442,9 +442,9 @@ async fn a_power_cut_loses_nothing_that_was_acknowledged() {
                 };
             }
             house = House::open(remains, Faults::default()).await.ok().expect("the power is back");
-            ledger.check(&house, &when).await;
+            ledger.check(&house, &when);
             ledger.finish_open(&house, &when).await;
-            ledger.check(&house, &when).await;
+            ledger.check(&house, &when);
         }
         script(&house, &mut ledger, 1).await.unwrap_or_else(|error| panic!("seed {seed}: again: {error}"));
     }

@@ -48,7 +48,7 @@ impl Server {
             {
                 return (server, begun.elapsed());
             }
-            assert!(server.is_running() && begun.elapsed() < Duration::from_secs(60), "{}", server.log());
+            assert!(server.is_running() && begun.elapsed() < Duration::from_mins(1), "{}", server.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -30,11 +30,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(store: Arc<Store>, options: EngineOptions) -> io::Result<Self> {
+    pub(super) fn start(store: Arc<Store>, options: &EngineOptions) -> io::Result<Self> {
         let (queue, messages) = mpsc::channel();
+        let (mode, batch) = (options.mode, options.batch.max(1));
         let thread = thread::Builder::new().name("meta-writer".to_owned()).spawn(move || {
-            let mut turn = Turn { store, mode: options.mode, coin: Coin::new() };
-            let end = catch_unwind(AssertUnwindSafe(|| turn.serve(&messages, options.batch.max(1))));
+            let mut turn = Turn { store, mode, coin: Coin::new() };
+            let end = catch_unwind(AssertUnwindSafe(|| turn.serve(&messages, batch)));
             if let Err(panic) = end {
                 #[cfg(test)]
                 if panic.is::<super::faulty::Died>() {
