@@ -1,5 +1,6 @@
 //! The machine: what it is, and which of its cores are whose.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::process::Command;
 
@@ -33,8 +34,7 @@ impl Machine {
             line.and_then(|line| line.split_once(':').map(|(_, value)| value.trim().to_owned()))
         };
         let cores = parse_cores(&field("/proc/self/status", "Cpus_allowed_list").unwrap_or_default());
-        let has_taskset = Command::new("taskset").arg("--version").output().is_ok_and(|run| run.status.success());
-        let apart = !options.no_pin && has_taskset && cores.len() >= 2;
+        let apart = !options.no_pin && has("taskset") && cores.len() >= 2;
         let servers = apart.then(|| cores[..cores.len() / 2].to_vec());
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
@@ -67,16 +67,20 @@ impl Machine {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
 
-    /// A command that runs on the servers' cores.
-    pub(crate) fn server(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        match &self.servers {
-            None => Command::new(program),
-            Some(cores) => {
-                let mut command = Command::new("taskset");
-                command.args(["--cpu-list", &list(cores)]).arg(program);
-                command
-            }
+    /// A command that runs on the servers' cores and, where `setpriv` can tell the kernel so, ends with this process
+    /// even if that is killed.
+    pub(crate) fn server(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut words: Vec<OsString> = Vec::new();
+        if has("setpriv") {
+            words.extend(["setpriv", "--pdeathsig", "TERM"].map(OsString::from));
         }
+        if let Some(cores) = &self.servers {
+            words.extend(["taskset", "--cpu-list", &list(cores)].map(OsString::from));
+        }
+        words.push(program.as_ref().to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
     }
 
     /// How many cores the servers have.
@@ -101,6 +105,11 @@ impl Machine {
             ),
         }
     }
+}
+
+/// Whether a program of util-linux is here.
+fn has(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|run| run.status.success())
 }
 
 fn list(cores: &[usize]) -> String {

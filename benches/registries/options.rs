@@ -1,11 +1,15 @@
 //! What the command line and `make bench` ask for.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
 use crate::Result;
+
+/// How the names of work directories begin; the number of the process follows.
+const PREFIX: &str = "bench-";
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,7 +36,7 @@ pub(crate) struct Options {
     /// Only the rows whose name contains one of these words (separated by |); the documents stay as they are
     #[arg(long, value_name = "FILTER")]
     pub(crate) rows: Option<String>,
-    /// Rounds of each row [default: 5, short: 3]
+    /// Rounds of each row [default: 5, short: 2]
     #[arg(long)]
     rounds: Option<usize>,
     /// Seconds for one target in one round of a row that is a rate [default: 1, short: 0.4]
@@ -63,7 +67,7 @@ impl Options {
 
     /// Rounds of each row, at least one.
     pub(crate) fn rounds(&self) -> usize {
-        self.rounds.unwrap_or(if self.short() { 3 } else { 5 }).max(1)
+        self.rounds.unwrap_or(if self.short() { 2 } else { 5 }).max(1)
     }
 
     /// How long one target is loaded in one round.
@@ -81,10 +85,17 @@ impl Options {
         self.binary.clone().unwrap_or_else(|| env!("CARGO_BIN_EXE_msr-lite").into())
     }
 
-    /// A directory for everything; gone when dropped.
+    /// A directory for everything; gone when dropped. What a killed run left behind goes first.
     pub(crate) fn work_dir(&self) -> Result<tempfile::TempDir> {
         let parent = self.dir.clone().unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
-        std::fs::create_dir_all(&parent)?;
-        Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(parent)?)
+        fs::create_dir_all(&parent)?;
+        for entry in fs::read_dir(&parent)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            if owner.is_some_and(|owner| !Path::new(&format!("/proc/{owner}")).exists()) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(parent)?)
     }
 }

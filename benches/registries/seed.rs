@@ -68,6 +68,11 @@ impl Store {
         Ok(Self { registry, runtime: tokio::runtime::Runtime::new()? })
     }
 
+    /// Closes it. Dropping it would not do: the writer thread may hold the last clone of the registry.
+    pub(crate) fn close(self) {
+        self.registry.meta().clone().close();
+    }
+
     /// Gives [`TAGS`] so many tags, and a tenth as many manifests.
     pub(crate) fn tags(&self, count: usize) -> Result<()> {
         let manifests = count.div_ceil(TAGS_EACH);

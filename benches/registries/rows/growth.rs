@@ -35,7 +35,9 @@ pub(super) fn run(bench: &mut Bench<'_>, launcher: &Launcher<'_>) -> Result<(Vec
         let data = bench.dir.join(format!("ours-{name}"));
         launcher.initialise(&data)?;
         let begun = Instant::now();
-        seed::Store::open(&data)?.tags(size)?;
+        let store = seed::Store::open(&data)?;
+        store.tags(size)?;
+        store.close();
         bench.say(&format!("{size} tags written in {:.1} s", begun.elapsed().as_secs_f64()));
         stores.push((launcher.ours(&name)?, size));
     }

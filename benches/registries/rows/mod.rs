@@ -137,6 +137,7 @@ impl<'b> Bench<'b> {
             let store = seed::Store::open(&ours)?;
             store.tags(listed)?;
             store.repositories(listed)?;
+            store.close();
         }
         let mut targets = vec![launcher.ours(OURS)?];
         for word in self.options.peers.iter().filter(|word| !word.is_empty()) {
