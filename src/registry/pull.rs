@@ -39,7 +39,7 @@ pub struct PulledBlob {
 }
 
 impl Registry {
-    /// A manifest by tag or digest (end-3).
+    /// A manifest by tag or digest (end-3). Its body has the digest under which it is given out, or is not given out.
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
@@ -50,16 +50,24 @@ impl Registry {
         with_body: bool,
     ) -> Result<PulledManifest, RegistryError> {
         let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: reference.clone() };
-        self.meta().read(|tx| {
+        let mut stored = None;
+        let mut pulled = self.meta().read(|tx| {
             let id = known(tx, name)?;
             let digest = match reference {
                 Reference::Digest(digest) => *digest,
                 Reference::Tag(tag) => tag::get(tx, id, tag)?.ok_or_else(unknown)?.digest,
             };
             let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
-            let body = if with_body { Some(manifest::body(tx, &digest, row.size)?) } else { None };
-            Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
-        })
+            let body = if with_body { self.0.bodies.get(&digest) } else { None };
+            if with_body && body.is_none() {
+                stored = Some(manifest::body(tx, &digest, row.size)?);
+            }
+            Ok::<_, RegistryError>(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
+        })?;
+        if let Some(body) = stored {
+            pulled.body = Some(self.0.bodies.verify(&pulled.digest, body)?);
+        }
+        Ok(pulled)
     }
 
     /// A blob to be read (end-2, `GET`).
@@ -126,3 +134,6 @@ fn linked_row(tx: &impl Read, name: &RepoName, digest: &Digest) -> Result<blob::
     }
     blob::get(tx, digest)?.ok_or_else(|| unknown(name, digest))
 }
+
+#[cfg(test)]
+mod tests;
