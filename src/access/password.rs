@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
-use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
 
@@ -80,25 +79,68 @@ pub(super) struct Load {
     pub(super) all: AtomicUsize,
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(19 * 1024, 2, 1, None).expect("OWASP's parameters are within argon2's limits");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+fn params() -> Params {
+    Params::new(19 * 1024, 2, 1, None).expect("OWASP's parameters are within argon2's limits")
+}
+
+/// Argon2id with these parameters, into as many bytes as `out` has.
+fn derive(params: Params, password: &[u8], salt: &[u8], out: &mut [u8]) -> Result<(), argon2::Error> {
+    let mut memory = memory(params.block_count());
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+        password,
+        salt,
+        out,
+        &mut memory,
+    )
+}
+
+/// The memory that one hash works in.
+///
+/// More address space is asked for than is used (and none that is not used costs memory): what glibc maps for a
+/// request of at most 32 MiB, it takes when it is freed as the measure of what to keep (mallopt(3), `M_MMAP_THRESHOLD`).
+/// After one hash of 19 MiB it would give neither these back nor, from then on, any buffer of the size that pulls
+/// and pushes work with, in none of its arenas: the process would grow beyond 120 MiB (measured) instead of 55.
+fn memory(blocks: usize) -> Vec<Block> {
+    const ALWAYS_GIVEN_BACK: usize = 33 << 20;
+    let mut memory = Vec::with_capacity(blocks.max(ALWAYS_GIVEN_BACK / Block::SIZE));
+    memory.resize(blocks, Block::default());
+    memory
 }
 
 /// The PHC form of a password's hash, under a fresh salt. Takes some 25 ms: not for async threads.
 pub(super) fn hash(password: &Secret) -> String {
-    let hash: PasswordHash = argon2()
-        .hash_password_with_salt(password.reveal().as_bytes(), &random::<16>())
-        .expect("16 bytes are a salt, and passwords are at most 1024 bytes");
-    hash.to_string()
+    let (salt, mut out) = (random::<16>(), [0; Params::DEFAULT_OUTPUT_LEN]);
+    derive(params(), password.reveal().as_bytes(), &salt, &mut out).expect("passwords are at most 1024 bytes");
+    phc(&salt, &out)
 }
 
 fn nobody() -> String {
-    let mut hash: PasswordHash =
-        argon2().hash_password_with_salt(b"", &random::<16>()).expect("16 bytes are a salt, and no password is short");
-    hash.salt = Some(Salt::new(&random::<16>()).expect("16 bytes are a salt"));
-    hash.hash = Some(Output::new(&random::<32>()).expect("32 bytes are a hash"));
+    phc(&random::<16>(), &random::<{ Params::DEFAULT_OUTPUT_LEN }>())
+}
+
+/// The stored form of a hash with our parameters.
+fn phc(salt: &[u8], out: &[u8]) -> String {
+    let params = (&params()).try_into().expect("argon2's parameters have a stored form");
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params,
+        salt: Some(Salt::new(salt).expect("16 bytes are a salt")),
+        hash: Some(Output::new(out).expect("32 bytes are a hash")),
+    };
     hash.to_string()
+}
+
+/// Whether the password has this stored hash; `None` when that is no hash of ours.
+fn matches(password: &[u8], stored: &str) -> Option<bool> {
+    let stored = PasswordHash::new(stored).ok()?;
+    let ours = stored.algorithm == Algorithm::Argon2id.ident() && stored.version == Some(Version::V0x13.into());
+    let (true, Some(salt), Some(expected)) = (ours, &stored.salt, &stored.hash) else { return None };
+    let mut out = [0; Output::MAX_LENGTH];
+    let out = &mut out[..expected.len()];
+    derive(Params::try_from(&stored).ok()?, password, salt.as_ref(), out).ok()?;
+    // Compared in constant time by its type.
+    Some(Output::new(out).ok()? == *expected)
 }
 
 impl Passwords {
@@ -133,10 +175,9 @@ impl Passwords {
         #[cfg(test)]
         let _running = self.load.begin();
         let stored = account.map_or(self.nobody.as_str(), |account| account.password.as_str());
-        match argon2().verify_password(password.reveal().as_bytes(), stored) {
-            Ok(()) => Ok(account.is_some()),
-            Err(HashError::PasswordInvalid) => Ok(false),
-            Err(_) => Err(MetaError::Corrupt(format!(
+        match matches(password.reveal().as_bytes(), stored) {
+            Some(right) => Ok(right && account.is_some()),
+            None => Err(MetaError::Corrupt(format!(
                 "the password hash of account {} does not read",
                 account.map_or("", |account| &account.name)
             ))),

@@ -99,7 +99,7 @@ Examples:
 /// When the settings or the data directory do not do, or the server cannot start.
 pub fn run(context: &Context, args: &ServeArgs) -> Result<Exit, CliError> {
     let loaded = context.config()?;
-    logging::set_up(&loaded.config.log, loaded.config.log_format)?;
+    let _log = logging::set_up(&loaded.config.log, loaded.config.log_format)?;
     let options = context.serve_options(args.names.admin_password_file.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -144,7 +144,13 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm.name(), self.hex())
+        // Every answer has digests in its head: written without an allocation.
+        let mut digits = [0; 128];
+        let digits = &mut digits[..self.algorithm.size() * 2];
+        hex::encode_to_slice(self.bytes(), digits).map_err(|_| fmt::Error)?;
+        f.write_str(self.algorithm.name())?;
+        f.write_str(":")?;
+        f.write_str(std::str::from_utf8(digits).map_err(|_| fmt::Error)?)
     }
 }
 

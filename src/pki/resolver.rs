@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{CipherSuite, ServerConfig};
 
 use super::{PkiError, facts};
 
@@ -72,12 +72,31 @@ pub(super) fn certified_key(chain: &str, key: &str) -> Result<CertifiedKey, PkiE
 /// handshake each time would be dear), no client certificates.
 pub(super) fn server_config(resolver: Arc<SwappingResolver>) -> Result<ServerConfig, PkiError> {
     let unusable = |error: rustls::Error| PkiError::Unusable(format!("TLS cannot be set up: {error}"));
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(Arc::new(preferring_aes_128()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(unusable)?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ignore_client_order = true;
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(unusable)?;
+    // Ours are not used up by being used, so one does for all connections of a client; each costs a message.
+    config.send_tls13_tickets = 1;
     Ok(config)
+}
+
+/// The provider with the suites of AES-128 before the others. They are as safe as the handshake around them, and
+/// cheaper at both ends: their hash is SHA-256, which processors know (SHA-384 many do not: it took a twelfth of a
+/// handshake), and their rounds are fewer (a tenth less per byte of a pull).
+fn preferring_aes_128() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    });
+    provider
 }

@@ -389,6 +389,8 @@ async fn clients_that_trust_our_authority_alone_get_in_by_name_and_by_address() 
     for name in ["registry.lab", "registry", "localhost", "127.0.0.1", "192.0.2.7", "2001:db8::7"] {
         let mut session = dial(address, &pki.ca_pem(), name).await.unwrap();
         assert_eq!(session.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let suite = session.get_ref().1.negotiated_cipher_suite().map(|suite| suite.suite());
+        assert_eq!(suite, Some(rustls::CipherSuite::TLS13_AES_128_GCM_SHA256), "ours before the client's");
         echo(&mut session).await;
     }
     assert!(dial(address, &pki.ca_pem(), "other.lab").await.is_err());

@@ -4,6 +4,7 @@
 //! [`pull`], [`tags`], [`catalog`] and [`referrers`]. One file per noun, as on the wire (`http::v2`).
 
 pub mod admission;
+mod cache;
 pub mod catalog;
 pub mod commit;
 pub mod delete;
@@ -78,6 +79,8 @@ struct Inner {
     blobs: Blobs,
     clock: Clock,
     settings: Settings,
+    /// Manifests' bodies, verified.
+    bodies: cache::Bodies,
     /// The last tick that [`Registry::next_tick`] gave.
     tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
@@ -92,8 +95,8 @@ impl Registry {
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
         let trace = trace::Trace::default();
-        let (usage, gc) = (usage::Usage::default(), gc::Collector::default());
-        Self(Arc::new(Inner { meta, blobs, clock, settings, tick, jobs, trace, usage, gc }))
+        let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
+        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, tick, jobs, trace, usage, gc }))
     }
 
     /// The metadata store.

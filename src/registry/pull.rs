@@ -41,17 +41,26 @@ pub struct PulledBlob {
 }
 
 impl Registry {
-    /// A manifest to be read, by tag or digest (end-3, `GET`).
+    /// A manifest to be read, by tag or digest (end-3, `GET`). Its body has the digest under which it is given out, or is
+    /// not given out.
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
     pub fn pull_manifest(&self, name: &RepoName, reference: &Reference) -> Result<PulledManifest, RegistryError> {
-        self.meta().read(|tx| {
+        let mut stored = None;
+        let mut pulled = self.meta().read(|tx| {
             let (id, digest, row) = stored_manifest(tx, name, reference)?;
-            let body = manifest::body(tx, &digest, row.size)?;
+            let body = self.0.bodies.get(&digest);
+            if body.is_none() {
+                stored = Some(manifest::body(tx, &digest, row.size)?);
+            }
             self.note_use(id, &digest, &row, true);
-            Ok(PulledManifest { digest, media_type: row.media_type, size: row.size, body: Some(body) })
-        })
+            Ok::<_, RegistryError>(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
+        })?;
+        if let Some(body) = stored {
+            pulled.body = Some(self.0.bodies.verify(&pulled.digest, body)?);
+        }
+        Ok(pulled)
     }
 
     /// A blob to be read (end-2, `GET`).
@@ -186,3 +195,6 @@ fn linked_row(tx: &impl Read, name: &RepoName, digest: &Digest) -> Result<blob::
     }
     blob::get(tx, digest)?.ok_or_else(|| unknown(name, digest))
 }
+
+#[cfg(test)]
+mod tests;
