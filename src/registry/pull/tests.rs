@@ -25,6 +25,8 @@ impl Lab {
         let options = BlobOptions { session_ttl: Duration::from_hours(1), max_blob: 1 << 20 };
         let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
         let settings = Settings {
+            untagged: None,
+            collect_every: Duration::from_hours(1),
             accept_incomplete: true,
             lease: Duration::from_hours(24),
             manifest: ManifestLimits { references: 100, depth: 100 },
@@ -44,7 +46,7 @@ impl Lab {
     }
 
     fn pull(&self, repo: &RepoName) -> Result<Option<Bytes>, RegistryError> {
-        self.registry.pull_manifest(repo, &Reference::Digest(self.digest), true).map(|pulled| pulled.body)
+        self.registry.pull_manifest(repo, &Reference::Digest(self.digest)).map(|pulled| pulled.body)
     }
 }
 
