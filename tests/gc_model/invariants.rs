@@ -7,7 +7,7 @@ use crate::steps::{Step, World};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Broken {
     /// What was answered 200 or 201 is gone before the promise ran out: a client that did everything right would get
-    /// MANIFEST_BLOB_UNKNOWN.
+    /// `MANIFEST_BLOB_UNKNOWN`.
     Promise,
     /// A manifest that was acknowledged lost something that it refers to, and no user had asked for that.
     Reference,

@@ -214,10 +214,14 @@ fn check(names: &Names, trace: &[Told]) -> Result<(), String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn traces_of_the_server_are_runs_of_the_model() {
-    let mut lines = 0;
+    let mut servers = tokio::task::JoinSet::new();
     for seed in 1..=SERVERS {
         let mode = if seed % 2 == 0 { Mode::Normal } else { Mode::Strict };
-        let (names, trace) = serve(seed, 120, mode).await;
+        servers.spawn(async move { (seed, serve(seed, 80, mode).await) });
+    }
+    let mut lines = 0;
+    while let Some(served) = servers.join_next().await {
+        let (seed, (names, trace)) = served.unwrap();
         check(&names, &trace).unwrap_or_else(|why| panic!("seed {seed}, {why}"));
         lines += trace.len();
     }

@@ -246,9 +246,9 @@ impl State {
         let renamed = |file: u8| new_number[file as usize];
         let (disk, doomed) = (self.disk, self.doomed);
         self.doomed = 0;
-        for file in 0..FILES {
+        for (file, disk) in disk.into_iter().enumerate() {
             let number = renamed(file as u8);
-            self.disk[number as usize] = disk[file];
+            self.disk[number as usize] = disk;
             self.doomed |= (doomed >> file & 1) << number;
         }
         for row in &mut self.row {

@@ -159,7 +159,7 @@ impl World {
         self.users(s, out);
         self.collector(s, out);
         self.purger_and_sweep(s, out);
-        self.time(s, out);
+        Self::time(s, out);
         self.crashes(s, out);
     }
 
@@ -604,7 +604,7 @@ impl World {
 
     // Time and crashes.
 
-    fn time(&self, s: &State, out: &mut Next) {
+    fn time(s: &State, out: &mut Next) {
         let mut n = *s;
         for digest in 0..DIGESTS {
             n.lease[digest] = s.lease[digest].saturating_sub(1);
