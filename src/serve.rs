@@ -225,7 +225,7 @@ impl House {
 
 /// Opens the store. A command that has it open (`init`, `user reset-password`), or a server that is just stopping, is
 /// waited for; a server that answers on its administration socket is not.
-fn open_engine(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeError> {
+fn open_engine(data_dir: &Path, options: &EngineOptions) -> Result<Engine, ServeError> {
     let store = data_dir.join(STORE);
     for patience in (0..IN_USE_PATIENCE).rev() {
         match Engine::open(&store, options.clone()) {
@@ -244,7 +244,7 @@ fn open_engine(data_dir: &Path, options: EngineOptions) -> Result<Engine, ServeE
 /// Opens the store and takes up its schema and its time.
 fn open_store(config: &Config, data_dir: &Path, mode: Mode, space: Space, clock: &Clock) -> Result<Engine, ServeError> {
     let options = EngineOptions { cache: config.metadata_cache_mib << 20, mode, space, ..Default::default() };
-    let meta = open_engine(data_dir, options)?;
+    let meta = open_engine(data_dir, &options)?;
     migrate::migrate(&meta).map_err(ServeError::of)?;
     clock.resume_steady(meta.read(lease::remembered_steady).map_err(ServeError::of)?);
     Ok(meta)
