@@ -297,7 +297,7 @@ settings! {
     /// Garbage collection.
     Gc in "gc" {
         /// Seconds for which an acknowledged blob or manifest is kept although nothing refers to it yet.
-        lease_seconds: u64 = 86_400, from 60 to 2_592_000;
+        lease_seconds: u64 = 86_400, from 1 to 2_592_000;
         /// Days without a push or a pull after which a manifest goes that has no tag and that nothing refers to.
         /// Only days on which the registry runs count. 0: never.
         untagged_days: u64 = 30, from 0 to 36_500;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -111,6 +112,17 @@ impl Site {
             .with_no_client_auth();
         let client = Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(Duration::from_secs(30));
         Some(client.build().unwrap())
+    }
+
+    /// Collects garbage, again and again, until `stop` is set; tells how often it was done to the end. What a kill cuts
+    /// off is no failure.
+    pub(crate) fn collect_until(&self, stop: &AtomicBool) -> u64 {
+        let mut done = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let run = Command::new(binary()).args(["gc", "run", "--yes"]).arg("--data-dir").arg(&self.data).output();
+            done += u64::from(run.unwrap().status.success());
+        }
+        done
     }
 
     /// A client signed in as the administrator.

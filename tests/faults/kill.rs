@@ -1,5 +1,7 @@
 //! SIGKILL at any moment, under everything that a registry does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::client::{Asker, Dice, Ledger, Server, Site, Told, image, sha256};
@@ -8,6 +10,9 @@ use crate::rounds;
 /// Repositories, each with a worker of its own, which alone writes there.
 const WORKERS: u64 = 4;
 
+/// Longer than a blob that no manifest came to name stays in the ledger (ten cycles), so that none is missed rightly.
+const LEASE_SECONDS: u64 = 20;
+
 /// Images that a worker keeps; older ones are deleted, so that checking does not grow with the test.
 const KEPT: usize = 6;
 
@@ -15,9 +20,10 @@ const KEPT: usize = 6;
 async fn a_kill_loses_nothing_that_was_acknowledged() {
     let (cycles, seed) = (rounds("MSR_LITE_KILL_CYCLES", 50), rounds("MSR_LITE_KILL_SEED", 1));
     let scratch = tempfile::tempdir().unwrap();
-    let site = Site::new(scratch.path(), &scratch.path().join("data"), "log = \"error\"\n[storage]\nballast_mib = 1\n");
+    let config = format!("log = \"error\"\n[storage]\nballast_mib = 1\n[gc]\nlease_seconds = {LEASE_SECONDS}\n");
+    let site = Site::new(scratch.path(), &scratch.path().join("data"), &config);
     let (ledger, mut dice) = (Ledger::default(), Dice(seed));
-    let (mut longest, mut total, mut checked, mut images) = (Duration::ZERO, Duration::ZERO, 0, 0);
+    let (mut longest, mut total, mut checked, mut images, mut collections) = (Duration::ZERO, Duration::ZERO, 0, 0, 0);
     let (mut server, _) = Server::start(&site).await;
     let mut shelves: Vec<Vec<Image>> = (0..WORKERS).map(|_| Vec::new()).collect();
     for cycle in 0..cycles {
@@ -26,8 +32,16 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
             tokio::spawn(work(site.sign_in(), ledger.clone(), n, shelf, dice))
         });
         let workers: Vec<_> = workers.collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let collector = {
+            let (site, stop) = (site.clone(), stop.clone());
+            tokio::task::spawn_blocking(move || site.collect_until(&stop))
+        };
         tokio::time::sleep(Duration::from_millis(30 + dice.below(270))).await;
+        // Set before the kill, so that no run finds the server gone and opens the store itself.
+        stop.store(true, Ordering::Relaxed);
         server.kill();
+        collections += collector.await.unwrap();
         for worker in workers {
             let (shelf, pushed) = worker.await.unwrap();
             images += pushed;
@@ -50,7 +64,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     }
     let mean = total.checked_div(u32::try_from(cycles).unwrap()).unwrap_or_default();
     println!(
-        "{cycles} kills, seed {seed}: {images} images acknowledged, {checked} manifests and blobs pulled and compared, \
+        "{cycles} kills, seed {seed}: {images} images acknowledged, {collections} collections, {checked} manifests and blobs pulled and compared, \
          none lost or corrupt; start-up {mean:?} on average, {longest:?} at most"
     );
     // The longest one says more about what else this machine was doing.
