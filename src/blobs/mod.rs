@@ -60,6 +60,10 @@ pub const INLINE_MAX: usize = 16 * 1024;
 /// sends, but up to twice [`INLINE_MAX`] bytes of memory: 320 MiB at the very worst.
 pub const SESSIONS_MAX: usize = 10_000;
 
+/// The most sessions of one owner: nobody can keep all others from pushing. At either limit the owner's own session
+/// that has stood empty for longest (every push of docker app leaves one) gives way to the new one.
+pub const SESSIONS_EACH: usize = 2_000;
+
 /// Why bytes could not be taken in or given out.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {

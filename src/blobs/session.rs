@@ -13,13 +13,16 @@ use parking_lot::Mutex;
 use super::fs::Fs;
 use super::sidecar::{Heading, Sidecar, Stored};
 use super::upload::{Before, Upload};
-use super::{BlobError, BlobOptions, SESSIONS_MAX, SessionStatus};
+use super::{BlobError, BlobOptions, SESSIONS_EACH, SESSIONS_MAX, SessionStatus};
 use crate::base::{Clock, FileId, Timestamp, UploadId};
 use crate::oci::{Algorithm, RepoName};
 
 /// A session that no client can come back to (a push in a single request) is over when nobody has worked on it for
 /// this long: its request has gone.
 const SINGLE_TTL: Duration = Duration::from_mins(10);
+
+/// An empty session that nobody has touched for this long may give way to a new one of the same owner.
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// What all clones of [`super::Blobs`] share.
 pub(super) struct Store {
@@ -176,13 +179,7 @@ impl Store {
             started: self.clock.now(),
             state: Mutex::new(self.state(Upload::empty(algorithm))),
         });
-        {
-            let mut sessions = self.sessions.lock();
-            if sessions.len() >= SESSIONS_MAX {
-                return Err(BlobError::TooManySessions { limit: SESSIONS_MAX });
-            }
-            sessions.insert(id, Arc::clone(&session));
-        }
+        self.enter(&session)?;
         if durable {
             let written = Claim::take(self, &session, Kind::Receiving).and_then(|claim| claim.note());
             if let Err(e) = written {
@@ -191,6 +188,36 @@ impl Store {
             }
         }
         Ok(id)
+    }
+
+    /// Takes a session into memory, if the limits leave room for it.
+    fn enter(self: &Arc<Self>, session: &Arc<Session>) -> Result<(), BlobError> {
+        // Dropped after the lock: it removes a sidecar.
+        let mut gives_way = None;
+        let mut sessions = self.sessions.lock();
+        let own = sessions.values().filter(|other| other.owner == session.owner).count();
+        if own >= SESSIONS_EACH || sessions.len() >= SESSIONS_MAX {
+            let limit = if own >= SESSIONS_EACH { SESSIONS_EACH } else { SESSIONS_MAX };
+            let claim = self.abandoned(&sessions, &session.owner).ok_or(BlobError::TooManySessions { limit })?;
+            claim.session.state.lock().fate = Some(Fate::Cancelled);
+            sessions.remove(&claim.session.id);
+            gives_way = Some(claim);
+        }
+        sessions.insert(session.id, Arc::clone(session));
+        drop(sessions);
+        drop(gives_way);
+        Ok(())
+    }
+
+    /// The owner's session that has stood empty for longest, if that is long enough for a client to have given it up.
+    fn abandoned(self: &Arc<Self>, sessions: &HashMap<UploadId, Arc<Session>>, owner: &str) -> Option<Claim> {
+        let empty = sessions.values().filter(|session| session.owner == owner).filter_map(|session| {
+            let state = session.state.lock();
+            let idle = self.idle(&state);
+            (state.offset == 0 && matches!(state.work, Work::Idle(_)) && idle >= ABANDONED).then_some((idle, session))
+        });
+        let (_, session) = empty.max_by_key(|(idle, _)| *idle)?;
+        Claim::take(self, session, Kind::Expiring).ok()
     }
 
     fn find(&self, id: UploadId, repo: &RepoName) -> Result<Arc<Session>, BlobError> {

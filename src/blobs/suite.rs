@@ -534,17 +534,25 @@ async fn expiry_goes_in_bounded_steps() {
 }
 
 #[tokio::test]
-async fn sessions_are_limited() {
+async fn one_owners_sessions_are_limited_and_the_abandoned_give_way() {
     let lab = Lab::new();
     let blobs = lab.open();
-    let mut last = None;
-    for _ in 0..SESSIONS_MAX {
-        last = Some(blobs.begin(&REPO, "alice", None, false).await.unwrap());
+    let first = blobs.begin(&REPO, "alice", None, true).await.unwrap();
+    put(&blobs, first, &content(100)).await.unwrap();
+    let second = blobs.begin(&REPO, "alice", None, true).await.unwrap();
+    lab.clock.advance(Duration::from_secs(1));
+    for _ in 2..SESSIONS_EACH {
+        blobs.begin(&REPO, "alice", None, false).await.unwrap();
     }
     let refused = blobs.begin(&REPO, "alice", None, false).await.unwrap_err();
-    assert!(matches!(refused, BlobError::TooManySessions { limit: SESSIONS_MAX }));
-    blobs.cancel(last.unwrap(), &REPO).await.unwrap();
+    assert!(matches!(refused, BlobError::TooManySessions { limit: SESSIONS_EACH }), "a storm is no abandonment");
+    blobs.begin(&REPO, "bob", None, false).await.expect("nobody keeps others from pushing");
+
+    lab.clock.advance(Duration::from_mins(2));
     blobs.begin(&REPO, "alice", None, false).await.unwrap();
+    assert!(blobs.status(second, &REPO).is_err(), "the one that stood empty for longest gave way");
+    assert_eq!(blobs.status(first, &REPO).unwrap().offset, 100, "one that has received something did not");
+    assert_eq!(blobs.open_sessions(), SESSIONS_EACH + 1);
 }
 
 #[tokio::test]
