@@ -140,7 +140,7 @@ fn start(launcher: &Launcher<'_>, data: &Path, how: End) -> Result<Duration> {
         let mut process = Process::start(&mut launcher.serve(data, http, https), &data.join("start.log"))?;
         while !first_answer(http) {
             process.alive()?;
-            if begun.elapsed() > Duration::from_secs(60) {
+            if begun.elapsed() > Duration::from_mins(1) {
                 return Err(Error::from("it does not start"));
             }
             std::thread::sleep(Duration::from_micros(200));

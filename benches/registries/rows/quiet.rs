@@ -6,25 +6,51 @@ use super::{Bench, is_registry};
 use crate::client::Connection;
 use crate::load::runtime;
 use crate::measure::{Fact, millis};
-use crate::targets::{Place, Scheme, Target};
+use crate::targets::{Place, Role, Scheme, Target};
 use crate::{Result, process};
 
 const MEMORY: &str = "idle memory after the start";
+const SIGNED_IN: &str = "idle memory after a sign-in";
 const LATER: &str = "idle memory after all rows";
 const CPU: &str = "idle CPU";
 const TLS: &str = "memory per idle TLS connection";
 
 /// What the facts here are called.
-pub(super) const NAMES: &[&str] = &[MEMORY, LATER, CPU, TLS];
+pub(super) const NAMES: &[&str] = &[MEMORY, SIGNED_IN, LATER, CPU, TLS];
 
-/// Before the first row.
-pub(super) fn fresh(targets: &[&Target]) -> Vec<Fact> {
+/// Before anything was pushed or asked for, and then with many connections: later, memory that is kept for the next
+/// request would hide what a connection takes.
+pub(super) fn fresh(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<Fact>> {
+    let targets: Vec<&Target> = targets.iter().collect();
     std::thread::sleep(Duration::from_secs(1));
-    vec![memory(MEMORY, targets, Some(20.0))]
+    let started = memory(MEMORY, &targets, Some(20.0));
+    let ours: Vec<&Target> = targets.iter().copied().filter(|target| target.role == Role::Ours).collect();
+    for target in &ours {
+        // What a password costs to check (argon2) must be given back.
+        target.sign_in(&[])?;
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let signed_in = memory(SIGNED_IN, &ours, Some(20.0));
+    Ok(vec![started, signed_in, tls(bench, &targets)])
+}
+
+fn tls(bench: &Bench<'_>, targets: &[&Target]) -> Fact {
+    let count = if bench.options.short() { 1000 } else { 2000 };
+    let mut values = Vec::new();
+    for target in targets.iter().filter(|target| is_registry(target)) {
+        if let Some(place) = target.place(Scheme::Https) {
+            match connections(place, count) {
+                Ok(Some(each)) => values.push((target.name.clone(), each)),
+                Ok(None) => {}
+                Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
+            }
+        }
+    }
+    Fact { name: TLS.to_owned(), unit: "KiB", values, at_most: Some(26.0), asked: "≤ 26 KiB".to_owned() }
 }
 
 /// After the last row that all take part in.
-pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Result<Vec<Fact>> {
+pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Vec<Fact> {
     let later = memory(LATER, targets, None);
     let pause = Duration::from_secs(if bench.options.short() { 4 } else { 15 });
     bench.say(&format!("watching everybody do nothing for {} s", pause.as_secs()));
@@ -37,19 +63,7 @@ pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Result<Vec<Fact>
     });
     let cpu =
         Fact { name: CPU.to_owned(), unit: "ms/s", values: values.collect(), at_most: None, asked: String::new() };
-    let count = if bench.options.short() { 1000 } else { 2000 };
-    let mut values = Vec::new();
-    for target in targets.iter().filter(|target| is_registry(target)) {
-        if let Some(place) = target.place(Scheme::Https) {
-            match connections(place, count) {
-                Ok(Some(each)) => values.push((target.name.clone(), each)),
-                Ok(None) => {}
-                Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
-            }
-        }
-    }
-    let tls = Fact { name: TLS.to_owned(), unit: "KiB", values, at_most: Some(26.0), asked: "≤ 26 KiB".to_owned() };
-    Ok(vec![later, cpu, tls])
+    vec![later, cpu]
 }
 
 fn memory(name: &str, targets: &[&Target], at_most: Option<f64>) -> Fact {
