@@ -162,7 +162,7 @@ impl<'b> Bench<'b> {
         }
         targets.push(launcher.disk());
         if self.want(quiet::NAMES) {
-            self.facts = quiet::fresh(self, &targets)?;
+            self.facts = quiet::fresh(self, launcher, &targets)?;
         }
         fixture.lay_out(&self.www())?;
         self.say("pushing what will be pulled");

@@ -6,7 +6,7 @@ use super::{Bench, is_registry};
 use crate::client::Connection;
 use crate::load::runtime;
 use crate::measure::{Fact, millis};
-use crate::targets::{Place, Role, Scheme, Target};
+use crate::targets::{Launcher, OURS, Place, Role, Scheme, Target};
 use crate::{Result, process};
 
 const MEMORY: &str = "idle memory after the start";
@@ -18,9 +18,9 @@ const TLS: &str = "memory per idle TLS connection";
 /// What the facts here are called.
 pub(super) const NAMES: &[&str] = &[MEMORY, SIGNED_IN, LATER, CPU, TLS];
 
-/// Before anything was pushed or asked for, and then with many connections: later, memory that is kept for the next
-/// request would hide what a connection takes.
-pub(super) fn fresh(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<Fact>> {
+/// Before anything was pushed or asked for. Connections are opened to a server of ours that takes no part in the rows,
+/// and to the peers' servers for TLS: what is kept of them would be counted with each row.
+pub(super) fn fresh(bench: &Bench<'_>, launcher: &Launcher<'_>, targets: &[Target]) -> Result<Vec<Fact>> {
     let targets: Vec<&Target> = targets.iter().collect();
     std::thread::sleep(Duration::from_secs(1));
     let started = memory(MEMORY, &targets, Some(20.0));
@@ -31,15 +31,19 @@ pub(super) fn fresh(bench: &Bench<'_>, targets: &[Target]) -> Result<Vec<Fact>> 
     }
     std::thread::sleep(Duration::from_secs(1));
     let signed_in = memory(SIGNED_IN, &ours, Some(20.0));
-    Ok(vec![started, signed_in, tls(bench, &targets)])
+    let quiet = launcher.ours("quiet")?;
+    let peers = targets.iter().copied().filter(|target| target.role == Role::Peer && !target.external);
+    let connected: Vec<&Target> = std::iter::once(&quiet).chain(peers).collect();
+    Ok(vec![started, signed_in, tls(bench, &connected)])
 }
 
 fn tls(bench: &Bench<'_>, targets: &[&Target]) -> Fact {
     let count = if bench.options.short() { 1000 } else { 2000 };
     let mut values = Vec::new();
-    for target in targets.iter().filter(|target| is_registry(target)) {
+    for target in targets {
         if let Some(place) = target.place(Scheme::Https) {
             match connections(place, count) {
+                Ok(Some(each)) if target.role == Role::Ours => values.push((OURS.to_owned(), each)),
                 Ok(Some(each)) => values.push((target.name.clone(), each)),
                 Ok(None) => {}
                 Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
