@@ -16,7 +16,7 @@ const PREFIX: &str = "bench-";
 pub(crate) enum Form {
     /// Every row, 10⁶ tags; at most 25 minutes.
     Full,
-    /// Fewer rounds, connections and tags; at most 4 minutes.
+    /// Fewer rounds, connections and tags (10⁵); at most 4 minutes.
     Short,
 }
 

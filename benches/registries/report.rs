@@ -44,37 +44,13 @@ impl Report<'_> {
         }
         for section in &self.sections {
             match section {
-                Section::Rows(title, rows) if !rows.is_empty() => self.rows(&mut text, title, rows),
+                Section::Rows(title, rows) if !rows.is_empty() => self::rows(&mut text, title, rows),
                 Section::Growth(title, rows) if !rows.is_empty() => growth(&mut text, title, rows),
                 Section::Facts(title, facts) if !facts.is_empty() => self::facts(&mut text, title, facts),
                 _ => {}
             }
         }
         text
-    }
-
-    fn rows(&self, text: &mut String, title: &str, rows: &[Measured]) {
-        let targets = targets(rows);
-        let _ = write!(text, "\n### {title}\n\n| row |");
-        for target in &targets {
-            let _ = write!(text, " {target} |");
-        }
-        let _ = writeln!(
-            text,
-            " p50 / p99, ms | peak, MiB | asked: is |\n|---|{}---|---|---|",
-            "---|".repeat(targets.len())
-        );
-        for row in rows {
-            let _ = write!(text, "| {} ({}, CPU {}) |", row.name, row.unit.rate(), row.unit.cpu());
-            for target in &targets {
-                let _ = write!(text, " {} |", row.cell(target).map_or("–".to_owned(), |cell| against(row, cell)));
-            }
-            let ours = row.cells.first();
-            let latency = ours.and_then(Cell::latency);
-            let latency = latency.map_or("–".to_owned(), |(p50, p99)| format!("{} / {}", figure(p50), figure(p99)));
-            let peak = ours.and_then(Cell::peak).map_or("–".to_owned(), figure);
-            let _ = writeln!(text, " {latency} | {peak} | {} |", judged(row, &row.asked));
-        }
     }
 
     /// Everything, for programs.
@@ -103,6 +79,27 @@ impl Report<'_> {
             _ => &[],
         });
         Ok(fs::write(docs.join("performance.svg"), plot::plot(&rows.collect::<Vec<_>>()))?)
+    }
+}
+
+fn rows(text: &mut String, title: &str, rows: &[Measured]) {
+    let targets = targets(rows);
+    let _ = write!(text, "\n### {title}\n\n| row |");
+    for target in &targets {
+        let _ = write!(text, " {target} |");
+    }
+    let _ =
+        writeln!(text, " p50 / p99, ms | peak, MiB | asked: is |\n|---|{}---|---|---|", "---|".repeat(targets.len()));
+    for row in rows {
+        let _ = write!(text, "| {} ({}, CPU {}) |", row.name, row.unit.rate(), row.unit.cpu());
+        for target in &targets {
+            let _ = write!(text, " {} |", row.cell(target).map_or("–".to_owned(), |cell| against(row, cell)));
+        }
+        let ours = row.cells.first();
+        let latency = ours.and_then(Cell::latency);
+        let latency = latency.map_or("–".to_owned(), |(p50, p99)| format!("{} / {}", figure(p50), figure(p99)));
+        let peak = ours.and_then(Cell::peak).map_or("–".to_owned(), figure);
+        let _ = writeln!(text, " {latency} | {peak} | {} |", judged(row, &row.asked));
     }
 }
 

@@ -51,7 +51,7 @@ impl Store {
         let options = EngineOptions { cache: 1 << 30, batch: 1024, ..EngineOptions::default() };
         let meta = Engine::open(&data.join(msr_lite::serve::STORE), options)?;
         let clock = Clock::system();
-        let limits = BlobOptions { session_ttl: Duration::from_secs(3600), max_blob: 1 << 30 };
+        let limits = BlobOptions { session_ttl: Duration::from_hours(1), max_blob: 1 << 30 };
         let named = |file| {
             let named = meta.read(|tx| uploads::is_named(tx, file));
             named.map_err(|error: RegistryError| BlobError::Io(error.to_string()))

@@ -27,10 +27,10 @@ const ADMIN: &str = "admin";
 const PASSWORD: &str = "a password for one benchmark";
 
 /// A token is fetched anew when it is this old: ours live for minutes.
-const TOKEN_AGE: Duration = Duration::from_secs(60);
+const TOKEN_AGE: Duration = Duration::from_mins(1);
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name of ours in tables.
 pub(crate) const OURS: &str = "msr-lite";
@@ -132,7 +132,10 @@ impl Target {
         if self.role != Role::Ours {
             return Ok(self.basic());
         }
-        let query: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
+        let mut query = String::new();
+        for scope in scopes {
+            query.extend(["&scope=", scope]);
+        }
         if let Some((fetched, line)) = self.tokens.borrow().get(&query)
             && fetched.elapsed() < TOKEN_AGE
         {
@@ -216,7 +219,7 @@ impl<'b> Launcher<'b> {
         target.http = Some(Place { endpoint: at(http, None), pid });
         target.https = Some(Place { endpoint: at(https, Some(tls)), pid });
         target.account = Some((ADMIN.to_owned(), PASSWORD.to_owned()));
-        target.version = env!("CARGO_PKG_VERSION").to_owned();
+        env!("CARGO_PKG_VERSION").clone_into(&mut target.version);
         target.await_ready()?;
         Ok(target)
     }
@@ -360,7 +363,7 @@ impl<'b> Launcher<'b> {
     /// The disk, which only rows that write look at.
     pub(crate) fn disk(&self) -> Target {
         let mut target = Target::new(DISK, Role::Disk, &self.dir.join("disk"));
-        target.version = "bs=1M conv=fsync".to_owned();
+        "bs=1M conv=fsync".clone_into(&mut target.version);
         target
     }
 

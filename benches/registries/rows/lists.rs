@@ -20,9 +20,9 @@ pub(super) fn size(options: &Options) -> usize {
     if options.short() { 2_000 } else { 10_000 }
 }
 
-pub(super) fn rows<'r>(bench: &'r Bench<'_>, targets: &[&Target]) -> Result<Vec<Row<'r>>> {
+pub(super) fn rows<'r>(bench: &'r Bench<'_>, targets: &[&Target]) -> Vec<Row<'r>> {
     if !bench.want(NAMES) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let count = size(bench.options);
     let subject = Blob::manifest(&[], 77);
@@ -38,7 +38,7 @@ pub(super) fn rows<'r>(bench: &'r Bench<'_>, targets: &[&Target]) -> Result<Vec<
     let tags_scope = "repository:bench/tags:pull";
     let list = |name: String, path: String, scope: &'static str| row(bench, name, path, scope);
     let (middle_tag, middle_repo) = (tag(count / 2), repository(count / 2));
-    Ok(vec![
+    vec![
         list(format!("tags page, n=100 of {count}"), format!("/v2/{TAGS}/tags/list?n=100"), tags_scope),
         list(
             format!("tags page, n=100 of {count}, from the middle"),
@@ -56,7 +56,7 @@ pub(super) fn rows<'r>(bench: &'r Bench<'_>, targets: &[&Target]) -> Result<Vec<
             format!("/v2/{REFERRERS}/referrers/{}", subject.digest),
             "repository:bench/referrers:pull",
         ),
-    ])
+    ]
 }
 
 fn row<'r>(bench: &'r Bench<'_>, name: String, path: String, scope: &'static str) -> Row<'r> {

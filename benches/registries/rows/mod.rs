@@ -24,13 +24,15 @@ const SMALL: usize = 4096;
 /// Bytes of the large blob.
 const LARGE: usize = 256 * MIB;
 
+/// Measures a target in a round; `None` when the row is nothing for it.
+type Measure<'r> = Box<dyn Fn(&Target, usize) -> Result<Option<Sample>> + 'r>;
+
 /// A row before it is measured.
 struct Row<'r> {
     name: String,
     unit: Unit,
     asked: Vec<Asked>,
-    /// Measures a target in a round; `None` when the row is nothing for it.
-    run: Box<dyn Fn(&Target, usize) -> Result<Option<Sample>> + 'r>,
+    run: Measure<'r>,
 }
 
 /// The whole run.
@@ -39,6 +41,8 @@ pub(crate) struct Bench<'b> {
     machine: &'b Machine,
     dir: &'b Path,
     notes: Vec<String>,
+    /// What was seen before the first row.
+    facts: Vec<Fact>,
     begun: Instant,
 }
 
@@ -87,7 +91,7 @@ impl Fixture {
 impl<'b> Bench<'b> {
     /// A run whose data are in `dir`.
     pub(crate) fn new(options: &'b Options, machine: &'b Machine, dir: &'b Path) -> Self {
-        Self { options, machine, dir, notes: Vec::new(), begun: Instant::now() }
+        Self { options, machine, dir, notes: Vec::new(), facts: Vec::new(), begun: Instant::now() }
     }
 
     /// What the reader of the report must know besides the figures.
@@ -104,14 +108,14 @@ impl<'b> Bench<'b> {
         self.notes.push(format!("Versions: {}.", versions.collect::<Vec<_>>().join(", ")));
         let all: Vec<&Target> = targets.iter().collect();
 
-        let mut facts = self.want(quiet::NAMES).then(|| quiet::fresh(&all)).unwrap_or_default();
+        let mut facts = std::mem::take(&mut self.facts);
         let mut sections = vec![
             Section::Rows("Pulls", self.measure(pulls::rows(self, &fixture), &all)),
             Section::Rows("Pushes", self.measure(pushes::rows(self, &fixture), &all)),
-            Section::Rows("Lists", self.measure(lists::rows(self, &all)?, &all)),
+            Section::Rows("Lists", self.measure(lists::rows(self, &all), &all)),
         ];
         if self.want(quiet::NAMES) {
-            facts.extend(quiet::loaded(self, &all)?);
+            facts.extend(quiet::loaded(self, &all));
         }
         drop(all);
         drop(targets);
@@ -157,6 +161,9 @@ impl<'b> Bench<'b> {
             Err(error) => self.leave_out("nginx", &error),
         }
         targets.push(launcher.disk());
+        if self.want(quiet::NAMES) {
+            self.facts = quiet::fresh(self, launcher, &targets)?;
+        }
         fixture.lay_out(&self.www())?;
         self.say("pushing what will be pulled");
         let pushed = |target: &Target| target.stores().into_iter().try_for_each(|place| fixture.push(target, place));

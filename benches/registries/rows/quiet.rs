@@ -6,25 +6,55 @@ use super::{Bench, is_registry};
 use crate::client::Connection;
 use crate::load::runtime;
 use crate::measure::{Fact, millis};
-use crate::targets::{Place, Scheme, Target};
+use crate::targets::{Launcher, OURS, Place, Role, Scheme, Target};
 use crate::{Result, process};
 
 const MEMORY: &str = "idle memory after the start";
+const SIGNED_IN: &str = "idle memory after a sign-in";
 const LATER: &str = "idle memory after all rows";
 const CPU: &str = "idle CPU";
 const TLS: &str = "memory per idle TLS connection";
 
 /// What the facts here are called.
-pub(super) const NAMES: &[&str] = &[MEMORY, LATER, CPU, TLS];
+pub(super) const NAMES: &[&str] = &[MEMORY, SIGNED_IN, LATER, CPU, TLS];
 
-/// Before the first row.
-pub(super) fn fresh(targets: &[&Target]) -> Vec<Fact> {
+/// Before anything was pushed or asked for. Connections are opened to a server of ours that takes no part in the rows,
+/// and to the peers' servers for TLS: what is kept of them would be counted with each row.
+pub(super) fn fresh(bench: &Bench<'_>, launcher: &Launcher<'_>, targets: &[Target]) -> Result<Vec<Fact>> {
+    let targets: Vec<&Target> = targets.iter().collect();
     std::thread::sleep(Duration::from_secs(1));
-    vec![memory(MEMORY, targets, Some(20.0))]
+    let started = memory(MEMORY, &targets, Some(20.0));
+    let ours: Vec<&Target> = targets.iter().copied().filter(|target| target.role == Role::Ours).collect();
+    for target in &ours {
+        // What a password costs to check (argon2) must be given back.
+        target.sign_in(&[])?;
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let signed_in = memory(SIGNED_IN, &ours, Some(20.0));
+    let quiet = launcher.ours("quiet")?;
+    let peers = targets.iter().copied().filter(|target| target.role == Role::Peer && !target.external);
+    let connected: Vec<&Target> = std::iter::once(&quiet).chain(peers).collect();
+    Ok(vec![started, signed_in, tls(bench, &connected)])
+}
+
+fn tls(bench: &Bench<'_>, targets: &[&Target]) -> Fact {
+    let count = if bench.options.short() { 1000 } else { 2000 };
+    let mut values = Vec::new();
+    for target in targets {
+        if let Some(place) = target.place(Scheme::Https) {
+            match connections(place, count) {
+                Ok(Some(each)) if target.role == Role::Ours => values.push((OURS.to_owned(), each)),
+                Ok(Some(each)) => values.push((target.name.clone(), each)),
+                Ok(None) => {}
+                Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
+            }
+        }
+    }
+    Fact { name: TLS.to_owned(), unit: "KiB", values, at_most: Some(26.0), asked: "≤ 26 KiB".to_owned() }
 }
 
 /// After the last row that all take part in.
-pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Result<Vec<Fact>> {
+pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Vec<Fact> {
     let later = memory(LATER, targets, None);
     let pause = Duration::from_secs(if bench.options.short() { 4 } else { 15 });
     bench.say(&format!("watching everybody do nothing for {} s", pause.as_secs()));
@@ -37,19 +67,7 @@ pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Result<Vec<Fact>
     });
     let cpu =
         Fact { name: CPU.to_owned(), unit: "ms/s", values: values.collect(), at_most: None, asked: String::new() };
-    let count = if bench.options.short() { 1000 } else { 2000 };
-    let mut values = Vec::new();
-    for target in targets.iter().filter(|target| is_registry(target)) {
-        if let Some(place) = target.place(Scheme::Https) {
-            match connections(place, count) {
-                Ok(Some(each)) => values.push((target.name.clone(), each)),
-                Ok(None) => {}
-                Err(error) => bench.say(&format!("{TLS}, {}: {error}", target.name)),
-            }
-        }
-    }
-    let tls = Fact { name: TLS.to_owned(), unit: "KiB", values, at_most: Some(26.0), asked: "≤ 26 KiB".to_owned() };
-    Ok(vec![later, cpu, tls])
+    vec![later, cpu]
 }
 
 fn memory(name: &str, targets: &[&Target], at_most: Option<f64>) -> Fact {
