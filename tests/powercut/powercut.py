@@ -40,7 +40,7 @@ def options():
     parser.add_argument("--binary", default="dist/msr-lite", help="the static binary")
     parser.add_argument("--work", default="target/powercut", help="where the disk, the log and the record are kept")
     parser.add_argument("--config", default=None, help="a configuration file instead of the one that comes with this")
-    parser.add_argument("--lease", type=int, default=60, help="gc.lease_seconds in that file")
+    parser.add_argument("--lease", type=int, default=20, help="gc.lease_seconds in that file")
     parser.add_argument("--accel", default="tcg,thread=multi", help="QEMU's accelerator")
     parser.add_argument("--disk-mib", type=int, default=4096, help="size of the data disk (sparse)")
     parser.add_argument("--pool-mib", type=int, default=6144, help="memory that the disks under check may take")
