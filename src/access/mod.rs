@@ -27,6 +27,7 @@ pub mod decide;
 mod grant;
 pub mod password;
 mod refresh;
+pub mod session;
 mod sign_in;
 mod throttle;
 mod token;

@@ -11,6 +11,7 @@ use crate::ops::handshakes::Handshakes;
 use crate::pki::Pki;
 use crate::registry::Registry;
 
+pub mod api;
 pub mod body;
 pub mod conn;
 pub mod limits;
@@ -23,6 +24,7 @@ pub mod site;
 pub mod tls;
 pub mod trace;
 pub mod trust;
+pub mod ui;
 pub mod v2;
 
 pub use body::{BodyError, RequestBody};

@@ -3,9 +3,12 @@
 //! Everything here is pure: no clock, no store, no HTTP. A value of one of these types has been checked once,
 //! at the edge, and is carried from there on; no code below the wire parses a string again.
 
+pub mod bundle;
 pub mod code;
 pub mod descriptor;
 pub mod digest;
+pub mod image_config;
+pub mod kind;
 pub mod manifest;
 pub mod media_type;
 pub mod name;

@@ -121,3 +121,67 @@ pub(super) fn blob(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryE
     step.happenings.push(Happening::BlobDeleted { name: step.name.clone(), digest: *digest });
     Ok(())
 }
+
+/// What a deletion would do, for a person to look at first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletePlan {
+    /// What goes: tags, and manifests that nothing keeps, in words with their reference.
+    pub goes: Vec<PlanLine>,
+    /// What stays although it belongs to it, and why.
+    pub stays: Vec<PlanLine>,
+    /// Bytes that collection will free once the leases have run out.
+    pub frees: u64,
+    /// The invocation image's tag that may go with an application.
+    pub with_invocation: Option<Tag>,
+    /// Why it is refused, in words; an administrator may force it.
+    pub refused: Option<String>,
+}
+
+/// A line of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanLine {
+    /// A tag or a digest of the repository.
+    pub reference: Reference,
+    /// What it is, in words: `Application`, `component web`, …
+    pub what: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// How a deletion is asked for beyond its target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// With an application, its invocation image's tag too, in the same commit.
+    pub with_invocation: bool,
+    /// Although an application needs it; only an administrator may ask for it, and the event says so.
+    pub force: bool,
+}
+
+impl Registry {
+    /// What deleting a tag or a manifest would do.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
+    pub fn plan_deletion(
+        &self,
+        name: &RepoName,
+        reference: &Reference,
+        options: DeleteOptions,
+    ) -> Result<DeletePlan, RegistryError> {
+        todo!("{name} {reference} {options:?}")
+    }
+
+    /// Deletes a tag, or a manifest with all its tags, as [`Registry::plan_deletion`] said.
+    ///
+    /// # Errors
+    /// As [`Registry::delete_manifest`]; a refusal when a living application needs it and it is not forced.
+    pub async fn delete_with(
+        &self,
+        actor: Actor,
+        name: &RepoName,
+        reference: &Reference,
+        options: DeleteOptions,
+    ) -> Result<(), RegistryError> {
+        todo!("{actor:?} {name} {reference} {options:?}")
+    }
+}

@@ -4,16 +4,21 @@
 //! [`pull`], [`tags`], [`catalog`] and [`referrers`]. One file per noun, as on the wire (`http::v2`).
 
 pub mod admission;
+pub mod apps;
 mod cache;
 pub mod catalog;
 pub mod commit;
 pub mod delete;
 pub mod error;
 pub mod gc;
+pub mod listing;
+pub mod manifests;
 pub mod pull;
 pub mod push;
 pub mod react;
 pub mod referrers;
+pub mod repos;
+pub mod search;
 pub mod tags;
 #[doc(hidden)]
 pub mod trace;
