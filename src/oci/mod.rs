@@ -9,6 +9,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod image_config;
 pub mod kind;
+mod lenient;
 pub mod manifest;
 pub mod media_type;
 pub mod name;
