@@ -10,6 +10,7 @@ pub mod commit;
 pub mod delete;
 pub mod error;
 pub mod gc;
+pub mod kinds;
 pub mod pull;
 pub mod push;
 pub mod react;
