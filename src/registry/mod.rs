@@ -11,6 +11,7 @@ pub mod commit;
 pub mod delete;
 pub mod error;
 pub mod gc;
+pub mod kinds;
 pub mod listing;
 pub mod manifests;
 pub mod pull;
