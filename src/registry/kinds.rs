@@ -28,7 +28,7 @@ pub struct Reindexed {
 }
 
 /// A blob's bytes, or the file that has them.
-type Found = (blob::BlobRow, Option<Bytes>);
+pub(super) type Found = (blob::BlobRow, Option<Bytes>);
 
 impl Registry {
     /// What a stored manifest is, by tag or digest.
@@ -110,7 +110,7 @@ impl Registry {
         }
     }
 
-    async fn content(&self, found: Option<Found>) -> Option<Bytes> {
+    pub(super) async fn content(&self, found: Option<Found>) -> Option<Bytes> {
         let (row, inline) = found?;
         let Some(file) = row.file else { return inline };
         match self.blobs().read_all(file, row.size).await {

@@ -8,6 +8,7 @@ pub mod apps;
 mod cache;
 pub mod catalog;
 pub mod commit;
+mod content;
 pub mod delete;
 pub mod error;
 pub mod gc;

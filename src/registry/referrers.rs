@@ -95,7 +95,7 @@ impl Filling {
 }
 
 /// Entries of an index that a client keeps, by digest, that no row of ours lists.
-struct Merged(BTreeMap<Digest, Descriptor>);
+pub(super) struct Merged(pub(super) BTreeMap<Digest, Descriptor>);
 
 impl Merged {
     fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
@@ -110,7 +110,7 @@ impl Merged {
 
 /// The descriptors of an index that a client stored under the referrers tag schema, if there is one
 /// (distribution-spec, "Referrers Tag Schema").
-fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merged, RegistryError> {
+pub(super) fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merged, RegistryError> {
     let none = || Ok(Merged(BTreeMap::new()));
     let schema_tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
     // The schema cuts the tag to what the grammar allows.
@@ -133,7 +133,7 @@ fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merg
 }
 
 /// The descriptor of a referrer whose annotations are too large for its row.
-fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
+pub(super) fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
     let Some(row) = manifest::get(tx, id, digest)? else { return Ok(None) };
     let body = manifest::body(tx, digest, row.size)?;
     let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) else { return Ok(None) };
