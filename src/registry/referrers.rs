@@ -133,7 +133,11 @@ pub(super) fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> 
 }
 
 /// The descriptor of a referrer whose annotations are too large for its row.
-pub(super) fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
+pub(super) fn describe_stored(
+    tx: &impl Read,
+    id: RepoId,
+    digest: &Digest,
+) -> Result<Option<Descriptor>, RegistryError> {
     let Some(row) = manifest::get(tx, id, digest)? else { return Ok(None) };
     let body = manifest::body(tx, digest, row.size)?;
     let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) else { return Ok(None) };

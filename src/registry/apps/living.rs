@@ -41,7 +41,8 @@ pub(in crate::registry) fn living(
 ) -> Result<Option<Living>, RegistryError> {
     let mut left = LOOKUPS;
     // Upwards, each with the first application on the way to it.
-    let mut open: VecDeque<(Digest, Option<Digest>)> = above(tx, repo, digest, left + 1)?.map(|up| (up, None)).collect();
+    let mut open: VecDeque<(Digest, Option<Digest>)> =
+        above(tx, repo, digest, left + 1)?.map(|up| (up, None)).collect();
     let mut seen: HashSet<(Digest, bool)> = HashSet::new();
     while let Some((digest, through)) = open.pop_front() {
         if !seen.insert((digest, through.is_some())) {
