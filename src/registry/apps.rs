@@ -73,8 +73,9 @@ pub struct Member {
     pub tags: Vec<Tag>,
     /// For a multi-arch component, its platforms' manifests.
     pub children: Vec<Member>,
-    /// Other applications of this repository that have the same digest as a component or invocation image, by their
-    /// tags (else digests); at most ten.
+    /// Other applications of this repository that have the same digest as a component or invocation image: by their
+    /// tags, or by their digest where only another manifest leads to them; at most ten. What a push of the same
+    /// application left behind is none.
     pub shared_with: Vec<Reference>,
 }
 
@@ -397,7 +398,8 @@ impl<T: Read> Sharing<'_, T> {
             };
             let Some(application) = application.filter(|application| *application != self.own) else { continue };
             let tags = tag::of_manifest(self.tx, self.repo, &application, SHARED)?;
-            if tags.is_empty() {
+            // One that nothing reaches is what a push of the same application again has left.
+            if tags.is_empty() && !manifest::parents(self.tx, self.repo, &application, 1)?.is_empty() {
                 untagged.insert(application);
             }
             tagged.extend(tags);
