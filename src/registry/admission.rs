@@ -87,7 +87,10 @@ impl Facts {
             | Change::MountBlob { .. }
             | Change::DeleteTag(_)
             | Change::DeleteManifest(_)
-            | Change::CollectManifest(_) => {}
+            | Change::CollectManifest(_)
+            | Change::CreateRepository(_)
+            | Change::ChangeRepository(_)
+            | Change::DeleteRepository => {}
         }
         Ok(facts)
     }

@@ -17,6 +17,7 @@ pub mod pull;
 pub mod push;
 pub mod react;
 pub mod referrers;
+pub mod reindex;
 pub mod repos;
 pub mod search;
 pub mod tags;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::commit::{Change, Committed, Proposal, Step};
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError};
+use super::{Actor, Registry, RegistryError, reindex};
 use crate::meta::manifest::{Edge, ManifestRow};
-use crate::meta::{lease, manifest, referrer, repo, tag};
+use crate::meta::{lease, manifest, referrer, repo, tag, term};
 use crate::model::event::Happening;
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 
@@ -23,6 +23,8 @@ pub struct NewManifest {
     pub digest: Digest,
     /// The tags to point at it.
     pub tags: Vec<Tag>,
+    /// The terms by which it is found.
+    pub terms: Vec<String>,
 }
 
 /// What a manifest push led to.
@@ -75,7 +77,8 @@ impl Registry {
         }
         let read = Manifest::from_pushed(content_type, &body, self.settings().manifest)?;
         let subject = read.subject.as_ref().map(|subject| subject.digest);
-        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone() });
+        let terms = self.terms(&read)?;
+        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone(), terms });
         let proposal = Proposal { actor, repo: repo.clone(), change: Change::PutManifest(new) };
         let Committed { missing, .. } = self.commit(proposal).await?;
         Ok(Pushed { digest: actual, subject, tags: all_tags, missing })
@@ -96,20 +99,24 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         created: before.as_ref().map_or(stamp.now, |before| before.created),
         pushed: stamp.now,
         pusher: step.actor.principal.name().to_owned(),
+        kind: Some(reindex::kind(read)),
+        invocation: reindex::invocation(read),
+        content_size: reindex::content_size(step.tx, id, read, new.body.len() as u64)?,
         missing: missing.len() as u64,
         pulled: before.as_ref().and_then(|before| before.pulled),
         used: stamp.steady,
     };
+    step.tx.allow_many_keys("the edges and tags of one manifest, which are limited");
     if before.is_none() {
         if !manifest::is_anywhere(step.tx, &new.digest)? {
             manifest::put_body(step.tx, &new.digest, &new.body);
         }
-        step.tx.allow_many_keys("the edges of one manifest, whose references are limited");
         put_edges(step, new);
         if let Some(subject) = row.subject {
             referrer::put(step.tx, id, &subject, &describe(read, new));
         }
         repo::count(step.tx, id, repo::Counter::Manifests, 1);
+        term::set(step.tx, id, &new.digest, &new.terms)?;
         lease::clear_lost(step.tx, id, &new.digest);
     }
     manifest::put(step.tx, id, &new.digest, &row);
@@ -124,6 +131,8 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         }
         tag::point(step.tx, id, name, new.digest, stamp.now, &row.pusher, moved)?;
     }
+    reindex::settle(step.tx, id, &new.digest, before.as_ref(), &row)?;
+    repo::count(step.tx, id, repo::Counter::Pushes, 1);
     step.tell(|step| TraceEvent::ManifestPut {
         repo: step.name.clone(),
         digest: new.digest,
