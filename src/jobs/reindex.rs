@@ -4,5 +4,5 @@ use super::JobError;
 use crate::registry::Registry;
 
 pub(super) async fn run(registry: &Registry) -> Result<(), JobError> {
-    registry.reindex().await.map(drop).map_err(JobError::new)
+    registry.reindex_all().await.map(drop).map_err(JobError::new)
 }

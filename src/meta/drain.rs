@@ -6,8 +6,8 @@
 use super::key::{Key, KeyReader};
 use super::record::decode;
 use super::tables::{
-    EDGE, LINK, LINK_BY_DIGEST, LOST, MANIFEST, MANIFEST_TERMS, REFERRER, REPO, REPO_COUNTER, REPO_DELETED, REPO_LISTED,
-    REPO_README, TAG, TAG_BY_MANIFEST, TAG_BY_NAME, TAG_HISTORY, TAG_ORDER, UNTAGGED,
+    EDGE, LINK, LINK_BY_DIGEST, LOST, MANIFEST, MANIFEST_TERMS, REFERRER, REPO, REPO_COUNTER, REPO_DELETED,
+    REPO_LISTED, REPO_README, TAG, TAG_BY_MANIFEST, TAG_BY_NAME, TAG_HISTORY, TAG_ORDER, UNTAGGED,
 };
 use super::{MetaError, Read, Table, WriteTx, manifest, term};
 use crate::base::RepoId;
@@ -58,7 +58,6 @@ pub fn step(tx: &mut WriteTx, id: RepoId) -> Result<bool, MetaError> {
     for (key, _) in tx.range_prefix(LINK, prefix.as_ref(), left / 2)? {
         tx.delete(LINK, &key);
         tx.delete(LINK_BY_DIGEST, Key::new().raw(&rest(&key)).u64(id.0).as_ref());
-        left -= 2;
     }
     for &table in [TAG, MANIFEST_TERMS, MANIFEST, LINK].iter().chain(PLAIN) {
         if !tx.range_prefix(table, prefix.as_ref(), 1)?.is_empty() {

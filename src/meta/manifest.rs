@@ -8,7 +8,7 @@ use super::record::{decode, encode};
 use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST, UNTAGGED};
 use super::{MetaError, Read, WriteTx, tag};
 use crate::base::{RepoId, Timestamp};
-use crate::oci::kind::Kind;
+use crate::oci::kind::{Kind, Summary};
 use crate::oci::manifest::Role;
 use crate::oci::{Digest, MediaType};
 
@@ -37,9 +37,6 @@ pub struct ManifestRow {
     pub pushed: Timestamp,
     /// By whom.
     pub pusher: String,
-    /// What it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
     /// The invocation image that an application or CNAB bundle lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<Digest>,
@@ -58,12 +55,15 @@ pub struct ManifestRow {
     /// untagged manifest's time runs. Steady, so that a wall clock that jumps does not end it.
     #[serde(default)]
     pub used: u64,
+    /// What lists show of it; `None` in rows of versions that did not know kinds, until they are indexed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
 }
 
 impl ManifestRow {
     /// What it is; [`Kind::Unknown`] for a row of an earlier version that is still to be reindexed.
     pub fn kind(&self) -> Kind {
-        self.kind.unwrap_or(Kind::Unknown)
+        self.summary.as_ref().map_or(Kind::Unknown, |summary| summary.kind)
     }
 }
 
@@ -238,6 +238,27 @@ pub fn is_anywhere(tx: &impl Read, digest: &Digest) -> Result<bool, MetaError> {
     let prefix = Key::new().digest(digest);
     let end = Key::prefix_end(prefix.as_bytes());
     Ok(!tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 1)?.is_empty())
+}
+
+/// At most `limit` manifests whose digests' keys lie in a range, each with a repository that has it.
+///
+/// # Errors
+/// When the store fails.
+pub fn in_range(
+    tx: &impl Read,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Digest, RepoId)>, MetaError> {
+    let rows = tx.range(MANIFEST_BY_DIGEST, from, to, limit)?;
+    rows.iter()
+        .map(|(key, _)| {
+            let mut key = KeyReader::new(key);
+            let read = key.digest().zip(key.u64());
+            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))?;
+            Ok((digest, RepoId(repo)))
+        })
+        .collect()
 }
 
 fn pieces(size: u64) -> u64 {

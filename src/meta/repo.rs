@@ -290,6 +290,14 @@ pub fn refresh(tx: &mut WriteTx, id: RepoId) -> Result<(), MetaError> {
     Ok(())
 }
 
+/// Whether a repository stands in the lists; one of an earlier version does not yet.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_listed(tx: &impl Read, id: RepoId) -> Result<bool, MetaError> {
+    Ok(tx.get(REPO_LISTED, Key::new().u64(id.0).as_ref())?.is_some())
+}
+
 /// How a repository belongs into the lists.
 fn standing(tx: &impl Read, id: RepoId, row: &RepoRow, before: Option<&Listed>) -> Result<Listed, MetaError> {
     let kinds: Vec<Kind> = contains(tx, id)?.into_iter().map(|(kind, _)| kind).collect();

@@ -235,7 +235,10 @@ pub fn refresh(tx: &mut WriteTx, repo: RepoId, tag: &Tag) -> Result<(), MetaErro
 }
 
 /// After a tag has changed: the tag of its invocation image may be paired now, or not any more.
-fn refresh_invocation(tx: &mut WriteTx, repo: RepoId, tag: &Tag) -> Result<(), MetaError> {
+///
+/// # Errors
+/// When the store fails.
+pub fn refresh_invocation(tx: &mut WriteTx, repo: RepoId, tag: &Tag) -> Result<(), MetaError> {
     match invocation_tag(tag) {
         Some(invocation) => refresh(tx, repo, &invocation),
         None => Ok(()),

@@ -63,7 +63,9 @@ impl Change {
     /// Whether the first such change to a name makes the repository.
     fn creates_repository(&self) -> bool {
         match self {
-            Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_) | Self::CreateRepository(_) => true,
+            Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_) | Self::CreateRepository(_) => {
+                true
+            }
             Self::DeleteTag(_)
             | Self::DeleteManifest(_)
             | Self::DeleteBlob(_)

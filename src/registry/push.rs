@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::commit::{Change, Committed, Proposal, Step};
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError, reindex};
+use super::{Actor, Registry, RegistryError, derived, terms};
 use crate::meta::manifest::{Edge, ManifestRow};
 use crate::meta::{lease, manifest, referrer, repo, tag, term};
 use crate::model::event::Happening;
+use crate::oci::kind::Summary;
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 
 /// A manifest that was read, checked and hashed, before the writer sees it.
@@ -23,6 +24,8 @@ pub struct NewManifest {
     pub digest: Digest,
     /// The tags to point at it.
     pub tags: Vec<Tag>,
+    /// What it is, for lists.
+    pub summary: Summary,
     /// The terms by which it is found.
     pub terms: Vec<String>,
 }
@@ -77,8 +80,12 @@ impl Registry {
         }
         let read = Manifest::from_pushed(content_type, &body, self.settings().manifest)?;
         let subject = read.subject.as_ref().map(|subject| subject.digest);
-        let terms = self.terms(&read)?;
-        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone(), terms });
+        // Read here, for a write closure does no I/O.
+        let config = self.config_content(repo, &read).await;
+        let summary = Summary::of(&read, config.as_deref(), &all_tags);
+        let terms = terms::of(&read, config.as_deref());
+        let tags = all_tags.clone();
+        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags, summary, terms });
         let proposal = Proposal { actor, repo: repo.clone(), change: Change::PutManifest(new) };
         let Committed { missing, .. } = self.commit(proposal).await?;
         Ok(Pushed { digest: actual, subject, tags: all_tags, missing })
@@ -90,7 +97,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
     let Step { repo: id, stamp, .. } = *step;
     let read = &new.manifest;
     let before = manifest::get(step.tx, id, &new.digest)?;
-    let row = ManifestRow {
+    let mut row = ManifestRow {
         media_type: read.media_type.clone(),
         size: new.body.len() as u64,
         artifact_type: read.artifact_type.clone(),
@@ -99,12 +106,12 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         created: before.as_ref().map_or(stamp.now, |before| before.created),
         pushed: stamp.now,
         pusher: step.actor.principal.name().to_owned(),
-        kind: Some(reindex::kind(read)),
-        invocation: reindex::invocation(read),
-        content_size: reindex::content_size(step.tx, id, read, new.body.len() as u64)?,
+        invocation: derived::invocation(read),
+        content_size: derived::content_size(step.tx, id, read, new.body.len() as u64)?,
         missing: missing.len() as u64,
         pulled: before.as_ref().and_then(|before| before.pulled),
         used: stamp.steady,
+        summary: Some(new.summary.clone()),
     };
     step.tx.allow_many_keys("the edges and tags of one manifest, which are limited");
     if before.is_none() {
@@ -119,6 +126,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         term::set(step.tx, id, &new.digest, &new.terms)?;
         lease::clear_lost(step.tx, id, &new.digest);
     }
+    derived::moderate(step.tx, id, &new.digest, before.as_ref(), &mut row)?;
     manifest::put(step.tx, id, &new.digest, &row);
     lease::grow(step.tx, &new.digest, stamp.lease_until)?;
     for name in &new.tags {
@@ -131,7 +139,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         }
         tag::point(step.tx, id, name, new.digest, stamp.now, &row.pusher, moved)?;
     }
-    reindex::settle(step.tx, id, &new.digest, before.as_ref(), &row)?;
+    derived::settle(step.tx, id, &new.digest, before.as_ref(), &row)?;
     repo::count(step.tx, id, repo::Counter::Pushes, 1);
     step.tell(|step| TraceEvent::ManifestPut {
         repo: step.name.clone(),
@@ -154,7 +162,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
 /// One edge for each child, with all the parts that it plays: the same layer may stand in a manifest many times.
 fn put_edges(step: &mut Step<'_>, new: &NewManifest) {
     let mut edges: std::collections::BTreeMap<Digest, Edge> = std::collections::BTreeMap::new();
-    for reference in &new.manifest.references {
+    for reference in new.manifest.references() {
         let edge = edges.entry(reference.descriptor.digest).or_insert_with(|| Edge { roles: Vec::new() });
         let role = reference.role.into();
         if !edge.roles.contains(&role) {
@@ -174,5 +182,7 @@ fn describe(read: &Manifest, new: &NewManifest) -> Descriptor {
         size: new.body.len() as u64,
         artifact_type: read.referrer_artifact_type().map(str::to_owned),
         annotations: (!read.annotations.is_empty()).then(|| read.annotations.clone()),
+        urls: Vec::new(),
+        platform: None,
     }
 }

@@ -122,7 +122,7 @@ fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merg
     let body = manifest::body(tx, &row.digest, stored.size)?;
     let Ok(index) = Manifest::from_stored(stored.media_type, &body) else { return none() };
     let mut merged = BTreeMap::new();
-    for entry in index.references.into_iter().filter(|_| index.is_index).map(|child| child.descriptor) {
+    for entry in index.children().cloned() {
         let stored = manifest::get(tx, id, &entry.digest)?;
         // What has this subject is listed by its own row.
         if stored.is_none_or(|row| row.subject != Some(*subject)) {
@@ -143,5 +143,7 @@ fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option
         size: row.size,
         artifact_type: read.referrer_artifact_type().map(str::to_owned),
         annotations: (!read.annotations.is_empty()).then_some(read.annotations),
+        urls: Vec::new(),
+        platform: None,
     }))
 }
