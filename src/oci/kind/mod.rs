@@ -7,16 +7,15 @@
 //! 2. `artifactType`, then the config's media type (`by_type`);
 //! 3. if neither says what it is, or the config is an image's: children, layers, annotations, the config's content and
 //!    the tag (`by_content`). Three things wear an image's config and are none: cosign's signatures, Ollama's models
-//!    and the CNAB config of clients that fell back. So the layers are asked before anything is called an image; and
-//!    what has an image's config and an image's layer *is* one, whatever else it carries, so that nothing that a client
-//!    can run hides from scanning.
+//!    and the CNAB config of clients that fell back. So the layers are asked before anything is called an image; but
+//!    where one of them is an image's, the rest do not hide it.
 //!
 //! What is left is [`Kind::Unknown`] and shows its raw type. `subject` decides nothing: whatever has one is attached to
 //! it, of whatever kind it is.
 //!
 //! An index with one platform besides attestations is one image, with its provenance; attestations and lazy-loading
-//! indexes are never platforms. The parts that children play (invocation image, component, attestation) are edges and no
-//! kinds: the same digest may be a component of two applications and a tagged image. [`role_of_child`] tells them.
+//! indexes are never platforms. The parts that children play (invocation image, component, attestation) are edges and
+//! no kinds: the same digest may be a component of two applications and a tagged image. [`role_of_child`] tells them.
 
 mod child;
 mod config;
@@ -138,8 +137,8 @@ impl Kind {
         matches!(self, Self::Unknown | Self::Artifact | Self::OciArtifactManifest | Self::Index)
     }
 
-    /// Decides what a manifest is. `config` is the content of its config, where it was at hand ([`needs_config`]); without
-    /// it, what only the config tells is not seen. `tags` are a hint, for what is named by a tag alone.
+    /// Decides what a manifest is. `config` is the content of its config, where it was at hand ([`needs_config`]);
+    /// without it, what only the config tells is not seen. `tags` are a hint, for what is named by a tag alone.
     pub fn decide(manifest: &Manifest, config: Option<&ImageConfig>, tags: &[Tag]) -> KindVerdict {
         let decided = Look::new(manifest, config, tags).decide();
         let kind = decided.map_or(Self::Unknown, |rule| rule.kind);
