@@ -138,6 +138,27 @@ fn children_play_parts() {
     assert_eq!(roles(index(INDEX, &[part(OCI_LAYER, "layer")])), [ChildRole::Other]);
 }
 
+#[test]
+fn tags_that_tie_to_a_subject() {
+    let read = |tag: String| ReferrerTag::of(&Tag::parse(&tag).unwrap()).map(|tag| (tag.subject, tag.names));
+    let subject = Some(digest("subject"));
+    for (suffix, names) in [
+        ("", TagNames::Referrers),
+        (".sig", TagNames::Signature),
+        (".att", TagNames::Attestation),
+        (".sbom", TagNames::Sbom),
+    ] {
+        assert_eq!(read(cosign_tag(suffix)), Some((subject, names)));
+    }
+    assert_eq!(read(format!("sha512-{}", "0".repeat(121))), Some((None, TagNames::Referrers)));
+    for tag in ["1.0", "sha256-0", "latest.sig", "v1-invoc"] {
+        assert_eq!(read(tag.to_owned()), None, "{tag}");
+    }
+    for tag in [cosign_tag(".imgpkg"), cosign_tag("").to_uppercase(), format!("sha512-{}", "0".repeat(120))] {
+        assert_eq!(read(tag.clone()), None, "{tag}");
+    }
+}
+
 mod summaries {
     use super::*;
 
@@ -188,6 +209,17 @@ mod summaries {
         assert_eq!(large.annotations["org.opencontainers.image.description"].len(), 1000);
         assert!(large.annotations.contains_key("org.opencontainers.image.title"));
         assert!(!large.annotations.contains_key("org.opencontainers.image.authors"));
+        // The dearest row that one can push.
+        let dear = |n: usize| (format!("io.cnab.{}", "\"".repeat(100 + n)), json!("\\".repeat(1000)));
+        let notes: serde_json::Map<_, _> = (0..20).map(dear).collect();
+        let os = |n: usize| on(part(OCI, &n.to_string()), &"\"".repeat(40), &format!("{n:04}"));
+        let children: Vec<_> = (0..80).map(os).collect();
+        let dear = sum(with(index(INDEX, &children), json!({ "annotations": notes })), None);
+        assert_eq!((dear.annotations.len(), dear.platforms.len()), (16, 64));
+        assert!(json!(dear).to_string().len() < 50_000);
+        let bell = json!({"io.cnab.a": "\u{7}", "io.cnab.b": "two\nlines"});
+        let bell = sum(with(index(INDEX, &[]), json!({ "annotations": bell })), None);
+        assert_eq!(bell.annotations.keys().collect::<Vec<_>>(), ["io.cnab.b"]);
     }
 
     #[test]
