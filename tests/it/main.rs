@@ -11,6 +11,7 @@ mod gc;
 mod gc_soak;
 mod harness;
 mod jobs;
+mod kinds;
 mod limits;
 mod lists;
 mod manifests;
