@@ -60,11 +60,16 @@ impl Runner {
         &self.bell
     }
 
-    /// Writes the schedules that are missing, or whose interval the settings have changed.
+    /// Writes the schedules that are missing, or whose interval the settings have changed, and asks for what an update
+    /// makes necessary.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn prepare(&self) -> Result<(), MetaError> {
+        if let Err(error) = self.registry.prepare_reindex().await {
+            // Lists may lack what an earlier version stored; that must not keep the registry from serving it.
+            tracing::error!(%error, "reindexing after an update could not be asked for; msr-lite reindex does it");
+        }
         let (now, schedules) = (self.clock.now(), schedule::all(self.registry.settings()));
         self.write(move |tx| schedule::ensure(tx, &schedules, now)).await
     }

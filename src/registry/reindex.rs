@@ -3,9 +3,19 @@
 //! between is never undone.
 
 use super::{Registry, RegistryError};
-use crate::base::RepoId;
-use crate::meta::{repo, tag};
+use crate::base::{JobId, RepoId};
+use crate::meta::{MetaError, Read, WriteError, job, record, repo, tables, tag};
+use crate::model::Job;
+use crate::model::job::{JobState, Task};
+use crate::oci::kind::rules_version;
 use crate::oci::{Digest, Tag};
+
+/// The version of what is derived besides kinds; raised with every change of it.
+const LISTS: u32 = 1;
+/// The row of [`tables::META`] with the versions that the rows were derived by.
+const MARK: &[u8] = b"derived";
+/// Jobs among which one that waits already is looked for.
+const JOBS: usize = 1_000;
 
 /// Tags that one closure brings up to date: each is about ten rows, and that of its invocation image as many.
 const TAGS: usize = 40;
@@ -14,7 +24,38 @@ const REPOS: usize = 5;
 /// Rows read at once.
 const PAGE: usize = 500;
 
+fn versions() -> (u32, u32) {
+    (rules_version(), LISTS)
+}
+
 impl Registry {
+    /// Asks for a reindexing when rows were derived by another version than this one; a new store has none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prepare_reindex(&self) -> Result<(), RegistryError> {
+        let due = self.clock().now();
+        let id = JobId::at(due);
+        let write = self.meta().write(move |tx| {
+            let mark = record::encode(&versions());
+            if tx.get(tables::META, MARK)?.is_some_and(|before| before == mark) {
+                return Ok(());
+            }
+            let is_new = tx.range(tables::REPO, &[], None, 1)?.is_empty();
+            let is_asked_for = |job: &Job| job.task == Task::Reindex && job.state != JobState::Dead;
+            if is_new {
+                tx.put(tables::META, MARK, mark);
+            } else if !job::list(tx, JOBS)?.iter().any(is_asked_for) {
+                let (task, state) = (Task::Reindex, JobState::Waiting);
+                job::put(tx, None, &Job { id, task, state, due, attempts: 0, last_error: None });
+            }
+            Ok::<_, MetaError>(())
+        });
+        write.await.map_err(|error| match error {
+            WriteError::Refused(error) | WriteError::Store(error) => error.into(),
+        })
+    }
+
     /// Goes through all there is, a step at a time ([`Registry::reindex`]); returns how many rows changed.
     ///
     /// # Errors
@@ -26,9 +67,15 @@ impl Registry {
             changed += done.changed;
             after = done.next;
             if after.is_none() {
-                return Ok(changed);
+                break;
             }
         }
+        let write = self.meta().write(|tx| {
+            tx.put(tables::META, MARK, record::encode(&versions()));
+            Ok::<_, RegistryError>(())
+        });
+        write.await?;
+        Ok(changed)
     }
 
     /// Brings the lists up to date with these manifests: their tags, and their repositories.
