@@ -142,7 +142,7 @@ pub(super) fn fill<T, R: crate::meta::Read>(
     scope: &Scope,
     make: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, RegistryError>,
 ) -> Result<(Vec<T>, Option<Cursor>), RegistryError> {
-    fill_from(|| rows.next(), limit, SCAN, scope, make)
+    fill_from(|| rows.next_entry(), limit, SCAN, scope, make)
 }
 
 /// The same from any source of rows, of which at most `scan` are looked at.
