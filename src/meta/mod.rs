@@ -20,6 +20,7 @@ pub mod lease;
 pub mod manifest;
 pub mod referrer;
 pub mod repo;
+pub mod session;
 #[cfg(test)]
 mod suite;
 pub mod tag;
