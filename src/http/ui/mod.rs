@@ -27,6 +27,7 @@ pub mod csrf;
 pub mod errors;
 pub mod form;
 mod login;
+pub mod markdown;
 pub mod page;
 pub mod routes;
 pub mod session;
