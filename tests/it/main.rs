@@ -13,6 +13,7 @@ mod harness;
 mod jobs;
 mod limits;
 mod manifests;
+mod pages;
 mod referrers;
 mod restart;
 mod sign_in;
