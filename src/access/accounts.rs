@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::password::{check_new, generate, hash};
 use super::{Access, AccessError};
 use crate::base::{EventId, Secret, Timestamp};
-use crate::meta::{account, event};
+use crate::meta::{account, event, session};
 use crate::model::account::Account;
 use crate::model::event::Happening;
 use crate::model::{Event, Principal};
@@ -19,8 +19,8 @@ fn next_revision(before: u64, now: Timestamp) -> u64 {
 }
 
 impl Access {
-    /// Makes the `admin` account of the first start, unless an account is there already; tells whether it did. Hashes
-    /// and waits for the store.
+    /// Makes the `admin` account of the first start with a password that somebody gave, unless an account is there
+    /// already; tells whether it did. Hashes and waits for the store.
     ///
     /// # Errors
     /// [`AccessError::Malformed`] when the password is too short or too long, or the store's fault.
@@ -28,6 +28,21 @@ impl Access {
     /// # Panics
     /// On a thread that drives async tasks, as `Engine::write_blocking` does.
     pub fn create_admin(&self, password: &Secret) -> Result<bool, AccessError> {
+        self.make_admin(password, false)
+    }
+
+    /// The same with a password that the registry made up, which `admin` is asked to change.
+    ///
+    /// # Errors
+    /// As [`Access::create_admin`].
+    ///
+    /// # Panics
+    /// As [`Access::create_admin`].
+    pub fn create_admin_with_initial(&self, password: &Secret) -> Result<bool, AccessError> {
+        self.make_admin(password, true)
+    }
+
+    fn make_admin(&self, password: &Secret, initial: bool) -> Result<bool, AccessError> {
         if self.0.meta.read(account::any)? {
             return Ok(false);
         }
@@ -39,6 +54,7 @@ impl Access {
             admin: true,
             created: now,
             revision: next_revision(0, now),
+            initial,
         };
         let made = self.0.meta.write_blocking(move |tx| {
             let first = !account::any(tx)?;
@@ -109,8 +125,10 @@ impl Access {
             }
             account.password.clone_from(&password);
             account.revision = next_revision(account.revision, now);
+            account.initial = false;
             account::put(tx, &account);
             account::delete_refresh(tx, &owned)?;
+            session::delete_all(tx, &owned)?;
             let actor = match peer {
                 Some(_) => Principal::User { name: owned.clone(), admin: account.admin },
                 None => Principal::System,

@@ -2,10 +2,34 @@
 //! the row to the token.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::{Access, AccessError};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use super::{Access, AccessError, sign_in};
+use crate::base::id::random;
 use crate::base::{Secret, Timestamp};
+use crate::meta::session::{self, SessionHash, SessionRow};
+use crate::meta::{Engine, MetaError, WriteError};
 use crate::model::Caller;
+use crate::model::account::Account;
+
+/// A session that is not used for so long has ended.
+pub const IDLE: Duration = Duration::from_hours(12);
+
+/// No session lasts longer.
+pub const LONGEST: Duration = Duration::from_hours(7 * 24);
+
+/// When a session was last used is written down at most so often: each page would cost a commit otherwise.
+const TOUCH: Duration = Duration::from_mins(5);
+
+/// What is kept of a browser's name for itself.
+const MAX_AGENT: usize = 256;
+
+/// Rows that one closure looks at when it removes what has ended.
+const BATCH: usize = 256;
 
 /// A session that was just opened.
 #[derive(Debug)]
@@ -29,6 +53,32 @@ pub struct Session {
     pub initial_password: bool,
 }
 
+impl Session {
+    fn of(account: &Account, row: &SessionRow, token: &str) -> Self {
+        Self {
+            caller: Caller { principal: sign_in::principal(account), token: None },
+            csrf: csrf_text(token),
+            opened: row.opened,
+            initial_password: account.initial,
+        }
+    }
+}
+
+/// The text that forms carry for the holder of this token. Who knows the text does not know the token.
+pub fn csrf_text(token: &str) -> String {
+    BASE64.encode(digest(&SHA256, format!("form {token}").as_bytes()))
+}
+
+fn hash(token: &str) -> SessionHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+fn has_ended(row: &SessionRow, now: Timestamp) -> bool {
+    now.since(row.seen) >= IDLE || now.since(row.opened) >= LONGEST
+}
+
 impl Access {
     /// Signs in with name and password and opens a session: always a new token, whatever cookie came with the request.
     ///
@@ -41,16 +91,69 @@ impl Access {
         peer: IpAddr,
         user_agent: &str,
     ) -> Result<Opened, AccessError> {
-        todo!("{username} {password:?} {peer} {user_agent}")
+        let account = self.sign_in(username, password, peer).await?;
+        self.open_for(account, peer, user_agent).await
+    }
+
+    /// Opens a session for an account whose password was just changed from within a session: that one has ended with
+    /// the change.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownAccount`], or the store's fault.
+    pub async fn reopen_session(&self, name: &str, peer: IpAddr, user_agent: &str) -> Result<Opened, AccessError> {
+        let account = self.account(name)?.ok_or_else(|| AccessError::UnknownAccount(name.to_owned()))?;
+        self.open_for(account, peer, user_agent).await
+    }
+
+    async fn open_for(&self, account: Account, peer: IpAddr, user_agent: &str) -> Result<Opened, AccessError> {
+        let token = BASE64.encode(random::<32>());
+        let now = self.0.clock.now();
+        let row = SessionRow {
+            account: account.name.clone(),
+            revision: account.revision,
+            opened: now,
+            seen: now,
+            address: peer.to_string(),
+            agent: user_agent[..user_agent.floor_char_boundary(MAX_AGENT)].to_owned(),
+        };
+        let (key, stored) = (hash(&token), row.clone());
+        let written = self.0.meta.write(move |tx| Ok::<_, AccessError>(session::open(tx, &key, &stored)?));
+        written.await?;
+        let session = Session::of(&account, &row, &token);
+        tracing::info!(account = account.name, address = %peer, "signed in to the pages");
+        Ok(Opened { token: Secret::new(token), session })
     }
 
     /// The session that a cookie names: none when it is unknown, has ended (12 h without a request, 7 days in all), or
     /// when the account changed since.
     ///
+    /// The row is found by the SHA-256 of the token: how long the search takes tells about the hash, from which nobody
+    /// gets to a token.
+    ///
     /// # Errors
     /// When the store fails.
     pub async fn session(&self, token: &str) -> Result<Option<Session>, AccessError> {
-        todo!("{token}")
+        let (key, now) = (hash(token), self.0.clock.now());
+        let Some(row) = self.0.meta.read(|tx| session::get(tx, &key))? else { return Ok(None) };
+        if has_ended(&row, now) {
+            return Ok(None);
+        }
+        let account = self.account(&row.account)?.filter(|account| account.revision == row.revision);
+        let Some(account) = account else { return Ok(None) };
+        if now.since(row.seen) >= TOUCH {
+            let written = self.0.meta.write(move |tx| {
+                // It may have ended meanwhile.
+                if let Some(row) = session::get(tx, &key)? {
+                    session::touch(tx, &key, &SessionRow { seen: row.seen.max(now), ..row });
+                }
+                Ok::<_, AccessError>(())
+            });
+            // On a full disk people still look at pages: they need them to make room.
+            if let Err(error) = written.await {
+                tracing::debug!(%error, "the use of a session could not be written down");
+            }
+        }
+        Ok(Some(Session::of(&account, &row, token)))
     }
 
     /// Ends a session, if there is one.
@@ -58,6 +161,43 @@ impl Access {
     /// # Errors
     /// When the store fails.
     pub async fn close_session(&self, token: &str) -> Result<(), AccessError> {
-        todo!("{token}")
+        let key = hash(token);
+        let written = self.0.meta.write(move |tx| {
+            if let Some(row) = session::get(tx, &key)? {
+                session::delete(tx, &key, &row);
+            }
+            Ok::<_, AccessError>(())
+        });
+        Ok(written.await?)
+    }
+}
+
+/// Removes the rows of sessions that have ended, in bounded steps; how many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn remove_ended(meta: &Engine, now: Timestamp) -> Result<usize, MetaError> {
+    let (mut after, mut removed) = (None::<SessionHash>, 0);
+    loop {
+        let rows = meta.read(|tx| session::list(tx, after.as_ref(), BATCH))?;
+        let Some((last, _)) = rows.last() else { return Ok(removed) };
+        after = Some(*last);
+        let ended: Vec<_> = rows.into_iter().filter(|(_, row)| has_ended(row, now)).map(|(hash, _)| hash).collect();
+        if ended.is_empty() {
+            continue;
+        }
+        let written = meta.write(move |tx| {
+            let mut gone = 0;
+            for hash in &ended {
+                if let Some(row) = session::get(tx, hash)?.filter(|row| has_ended(row, now)) {
+                    session::delete(tx, hash, &row);
+                    gone += 1;
+                }
+            }
+            Ok::<_, MetaError>(gone)
+        });
+        removed += written.await.map_err(|error| match error {
+            WriteError::Refused(error) | WriteError::Store(error) => error,
+        })?;
     }
 }

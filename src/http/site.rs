@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use serde_json::json;
 
@@ -12,7 +10,7 @@ use super::body::RequestBody;
 use super::reply::{self, Asker, OperationName, Reply};
 use super::request::{Authority, Context, authority};
 use super::service::{Routes, is_distribution};
-use super::{App, trust, v2};
+use super::{App, api, trust, ui, v2};
 use crate::access::AccessError;
 use crate::model::Principal;
 
@@ -30,6 +28,12 @@ impl Routes for Arc<App> {
         if let Some(reply) = trust::page(&self.pki, &self.tls_base(context), request.method(), path) {
             return named("trust", reply);
         }
+        if api::is_api(path) {
+            return api::serve(self, context, request).await;
+        }
+        if ui::is_page(path) {
+            return ui::serve(self, context, request).await;
+        }
         let answer = match path {
             "/healthz" => named("health", reply::text(StatusCode::OK, "ok\n")),
             "/readyz" => named("health", self.readiness(|error| reply::text(StatusCode::SERVICE_UNAVAILABLE, error))),
@@ -37,7 +41,6 @@ impl Routes for Arc<App> {
             "/_ping" => named("health", reply::json(StatusCode::OK, &json!({}))),
             "/health" => named("health", self.health()),
             "/metrics" => named("metrics", self.metrics_page(context, &request).await),
-            "/" => named("home", home(&self.tls_base(context))),
             _ => return not_found(),
         };
         let mut answer = match *request.method() {
@@ -62,7 +65,7 @@ fn not_found() -> Reply {
 impl App {
     /// The URL over TLS for the same client: what it used when that was TLS (or the reverse proxy's, when that is),
     /// else the same name, if our certificate covers it, at our own TLS port.
-    fn tls_base(&self, context: &Context) -> String {
+    pub(super) fn tls_base(&self, context: &Context) -> String {
         if context.scheme == "https" {
             return context.base_url();
         }
@@ -132,25 +135,6 @@ impl App {
 fn sign_in(message: &str) -> Reply {
     let mut reply = reply::error(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message);
     reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"msr-lite\""));
-    reply
-}
-
-/// What a browser finds before there are pages. `base` holds letters, digits and `-._:[]/` only (see
-/// [`Authority::parse`]), so that it needs no escaping.
-fn home(base: &str) -> Reply {
-    let host = base.split_once("://").map_or(base, |(_, host)| host);
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>msr-lite</title>\n\
-         <h1>msr-lite</h1>\n\
-         <p>This is a registry for container images and applications.</p>\n\
-         <p>Its certificate authority: <a href=\"/ca.crt\">ca.crt</a>. How each client learns to trust it: \
-         <a href=\"/trust\">trust</a>, <a href=\"/trust.sh\">trust.sh</a>.</p>\n\
-         <pre>docker login {host}\ndocker tag IMAGE {host}/NAMESPACE/NAME:TAG\ndocker push {host}/NAMESPACE/NAME:TAG</pre>\n"
-    );
-    let mut reply = reply::typed(StatusCode::OK, "text/html; charset=utf-8", page);
-    let policy =
-        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-    reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     reply
 }
 

@@ -9,6 +9,7 @@ mod reindex;
 mod repository_removal;
 mod runner;
 mod schedule;
+mod session_expiry;
 mod steady_time;
 mod upload_expiry;
 mod usage_flush;

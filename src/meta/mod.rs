@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod order;
 pub mod referrer;
 pub mod repo;
+pub mod session;
 #[cfg(test)]
 mod suite;
 pub mod tag;

@@ -110,6 +110,11 @@ pub const REFRESH_BY_ACCOUNT: Table = Table("refresh_by_account");
 /// key id → `super::account::TokenKey`: the shared secrets that sign bearer tokens.
 pub const TOKEN_KEY: Table = Table("token_key");
 
+/// SHA-256 of a session's token (32 bytes) → [`super::session::SessionRow`].
+pub const SESSION: Table = Table("session");
+/// account name, opened (ms), SHA-256 of the token → (); oldest first.
+pub const SESSION_BY_ACCOUNT: Table = Table("session_by_account");
+
 /// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
 pub const REFUSAL: Table = Table("refusal");
 
@@ -153,5 +158,7 @@ pub const ALL: &[Table] = &[
     REFRESH,
     REFRESH_BY_ACCOUNT,
     TOKEN_KEY,
+    SESSION,
+    SESSION_BY_ACCOUNT,
     REFUSAL,
 ];

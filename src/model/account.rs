@@ -18,6 +18,9 @@ pub struct Account {
     /// Raised whenever the password or the rights change; every cached sign-in and token carries the one it was made
     /// under, so that it dies with the change.
     pub revision: u64,
+    /// Whether the password is still the one that the registry made up at its first start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub initial: bool,
 }
 
 /// A refresh token as stored, under the SHA-256 of its text.

@@ -24,6 +24,8 @@ pub enum Task {
     RepositoryRemoval,
     /// Make the rows of lists and searches anew.
     Reindex,
+    /// Remove the rows of sessions that have ended.
+    SessionExpiry,
 }
 
 impl Task {
@@ -37,6 +39,7 @@ impl Task {
             Self::UsageFlush => "usage_flush",
             Self::RepositoryRemoval => "repository_removal",
             Self::Reindex => "reindex",
+            Self::SessionExpiry => "session_expiry",
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn create_admin(access: &Access, data_dir: &Path, given: Option<&Path
     // The file first: an account whose password nobody can read would be worse than a file without an account, which
     // the next start replaces.
     write(&data_dir.join(INITIAL_PASSWORD), &password)?;
-    access.create_admin(&password).map(|_| ()).map_err(ServeError::of)
+    access.create_admin_with_initial(&password).map(|_| ()).map_err(ServeError::of)
 }
 
 /// The file with the made-up password, while it is there.

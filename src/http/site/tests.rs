@@ -53,7 +53,21 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
         manifest,
     };
     let registry = Registry::new(meta, blobs, clock.clone(), settings);
-    (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, tls_port: 9443, ready }), healthy)
+    let app = App {
+        registry,
+        access,
+        pki,
+        config,
+        started: clock.now(),
+        data_dir: data.path().to_owned(),
+        clock,
+        metrics,
+        handshakes,
+        tls_port: 9443,
+        ready,
+        password_changed: Box::new(|_| {}),
+    };
+    (Arc::new(app), healthy)
 }
 
 /// Asks the routes alone, from this peer.
@@ -83,15 +97,17 @@ async fn text(reply: Reply) -> String {
 #[tokio::test]
 async fn public_pages_need_no_sign_in_and_know_their_methods() {
     let (app, _) = app().await;
-    for path in ["/ca", "/ca.crt", "/trust.sh", "/trust", "/healthz", "/readyz", "/_ping", "/health", "/"] {
+    for path in ["/ca", "/ca.crt", "/trust.sh", "/trust", "/healthz", "/readyz", "/_ping", "/health"] {
         assert_eq!(ask(&app, "192.0.2.9", get(path)).await.status(), StatusCode::OK, "{path}");
         let mut post = get(path);
         *post.method_mut() = hyper::Method::POST;
         assert_eq!(ask(&app, "192.0.2.9", post).await.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
     assert_eq!(text(ask(&app, "192.0.2.9", get("/ca.crt")).await).await, *app.pki.ca_pem());
-    let home = text(ask(&app, "192.0.2.9", get("/")).await).await;
-    assert!(home.contains("docker login registry.lab:8443") && home.contains("/ca.crt"), "{home}");
+    let home = ask(&app, "192.0.2.9", get("/")).await;
+    assert_eq!((home.status(), &home.headers()["location"]), (StatusCode::SEE_OTHER, &"/login".parse().unwrap()));
+    let login = text(ask(&app, "192.0.2.9", get("/login")).await).await;
+    assert!(login.contains("registry.lab:8443") && login.contains("name=\"password\""), "{login}");
     let nothing = ask(&app, "192.0.2.9", get("/nothing")).await;
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
 }

@@ -1,0 +1,185 @@
+//! What all pages share: the frame around them, and the answer that carries one.
+
+use askama::Template;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+
+use super::assets;
+use crate::http::reply::{self, Reply};
+
+/// What a page may do: run our script, use our style, show our pictures, send forms to us. No other host is ever
+/// asked, and no text can become script (Trusted Types).
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; font-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Headers of every page besides those that the shell of `http::service` gives to all answers.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+];
+
+/// The entry of the main navigation that a page belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nav {
+    /// None of them.
+    #[default]
+    Elsewhere,
+    /// Repositories and what is in them.
+    Repositories,
+    /// The registry itself.
+    System,
+    /// Who is signed in.
+    Account,
+}
+
+/// Light or dark; a preference of the browser's user, kept in a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    Auto,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    /// The word of the cookie, the form and `data-theme`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Reads that word; another one is no theme.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Auto, Self::Light, Self::Dark].into_iter().find(|theme| theme.as_str() == word)
+    }
+}
+
+/// What stands around every page. The template of a page has it in a field `frame` and extends `layout.html`.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The document's title, before the name of the program.
+    pub title: String,
+    /// Who is signed in.
+    pub user: Option<String>,
+    /// Whether they administer the registry.
+    pub admin: bool,
+    /// What every form carries in a field `csrf`.
+    pub csrf: String,
+    /// The active entry of the navigation.
+    pub nav: Nav,
+    /// Light or dark.
+    pub theme: Theme,
+    /// Whether the script may react to single keys.
+    pub keys: bool,
+    /// The request's id.
+    pub request_id: String,
+    /// The registry as commands name it: host, and port unless it is 443.
+    pub host: String,
+    /// The URL under which the client reaches us, without a trailing slash.
+    pub base: String,
+    /// This page's path and query, for forms that lead back here.
+    pub here: String,
+    /// What the search box holds.
+    pub search: String,
+    /// The path under which the REST interface answers the same question.
+    pub api: Option<String>,
+}
+
+impl Frame {
+    /// Names the path of the same data in the REST interface, `/api/v0/…`, for the line at the foot of the page.
+    #[must_use]
+    pub fn with_api(mut self, path: impl Into<String>) -> Self {
+        self.api = Some(path.into());
+        self
+    }
+
+    /// The command for it.
+    pub fn curl(&self) -> Option<String> {
+        let path = self.api.as_deref()?;
+        let user = self.user.as_deref().map(|user| format!(" -u {}", quoted(user))).unwrap_or_default();
+        Some(format!("curl --cacert ca.crt{user} '{}{path}'", self.base))
+    }
+
+    /// Where the stylesheet is.
+    pub fn css(&self) -> &'static str {
+        assets::url("app.css")
+    }
+
+    /// Where the script is.
+    pub fn js(&self) -> &'static str {
+        assets::url("app.js")
+    }
+
+    /// Where the sprite is; an icon is `<use href="{{ frame.icons() }}#name">`.
+    pub fn icons(&self) -> &'static str {
+        assets::url("icons.svg")
+    }
+}
+
+/// A word as a POSIX shell reads it back: it stands in commands that people copy.
+pub fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':' | b'@' | b',');
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// The answer that carries a page.
+pub fn render(status: StatusCode, page: &impl Template) -> Reply {
+    match page.render() {
+        Ok(html) => html_reply(status, html),
+        // Templates are checked when they are compiled; what is left is a `Display` of ours that fails.
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; the log has more\n")
+        }
+    }
+}
+
+fn html_reply(status: StatusCode, html: String) -> Reply {
+    let mut reply = reply::typed(status, "text/html; charset=utf-8", html);
+    for (name, value) in HEADERS {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_commands_are_quoted() {
+        for (word, quoted_word) in [
+            ("alice", "alice"),
+            ("registry.lab:8443/a_b-c", "registry.lab:8443/a_b-c"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("a;rm -rf /", "'a;rm -rf /'"),
+            ("it's", "'it'\\''s'"),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(quoted(word), quoted_word);
+        }
+    }
+
+    #[test]
+    fn themes_are_read_back() {
+        for theme in [Theme::Auto, Theme::Light, Theme::Dark] {
+            assert_eq!(Theme::parse(theme.as_str()), Some(theme));
+        }
+        assert_eq!(Theme::parse("blue"), None);
+    }
+}

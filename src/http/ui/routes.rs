@@ -1,0 +1,382 @@
+//! Which path is which page (ui-design §2).
+//!
+//! Repository names contain slashes and stand in the path as they are; no component of a name can be a lone `-`, so
+//! `/-/` ends the name. Paths are read as they came: `%2F` is no slash here and makes no page.
+
+use crate::model::Action;
+use crate::model::operation::Requirement;
+use crate::oci::{Reference, RepoName};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageRequest {
+    /// `/`: leads to where it begins.
+    Home,
+    /// `/login`: the form, and what it sends.
+    Login,
+    /// `/logout`: ends the session.
+    Logout,
+    /// `/welcome`: what to do first.
+    Welcome,
+    /// `/account`: who is signed in.
+    Account,
+    /// `/account/password`: a new password.
+    Password,
+    /// `/account/prefs`: light or dark.
+    Preferences,
+    /// `/system`: how the registry is.
+    System,
+    /// `/system/storage`: room, and what collection would free.
+    Storage,
+    /// `/system/storage/collect`: collect now.
+    Collect,
+    /// `/system/certificate`: names, fingerprints, how clients learn to trust it, who refused.
+    Certificate,
+    /// `/system/certificate/names`: one more name.
+    AddName,
+    /// `/system/about`: version and licences.
+    About,
+    /// `/docs/applications`: how to work with applications.
+    Applications,
+    /// `/repositories`: the list; and, sent a form, a new one.
+    Repositories,
+    /// `/search`.
+    Search,
+    /// `/r/{name…}[/-/…]`: something of a repository.
+    Repository(RepoName, RepositoryPage),
+}
+
+/// What is asked for of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryPage {
+    /// `/r/{name…}`: README and commands.
+    Info,
+    /// `/-/tags`: the list.
+    Tags,
+    /// `/-/settings`: description and visibility; sent a form, changes them.
+    Settings,
+    /// `/-/delete`: the whole repository; a form first.
+    Delete,
+    /// `/-/tags/{tag}` and `/-/digests/{digest}`, and what is behind them.
+    Manifest(Reference, ManifestPage),
+    /// `/-/delete-tags`: several at once; the list of tags sends it.
+    DeleteTags,
+}
+
+/// What is asked for of a manifest: a tab of its page, or a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ManifestPage {
+    /// The tab that its kind begins with.
+    Overview,
+    /// An application's parts.
+    Components,
+    /// An application's parameters and credentials.
+    Parameters,
+    /// `bundle.json`.
+    Bundle,
+    /// A multi-arch image's platforms.
+    Platforms,
+    /// An image's layers.
+    Layers,
+    /// An image's configuration.
+    Config,
+    /// How an image was made.
+    History,
+    /// An artifact's files.
+    Files,
+    /// What refers to it.
+    Referrers,
+    /// The manifest as pushed.
+    Raw,
+    /// Deletes it; a page that says what goes comes first.
+    Delete,
+}
+
+impl ManifestPage {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Overview,
+        Self::Components,
+        Self::Parameters,
+        Self::Bundle,
+        Self::Platforms,
+        Self::Layers,
+        Self::Config,
+        Self::History,
+        Self::Files,
+        Self::Referrers,
+        Self::Raw,
+        Self::Delete,
+    ];
+
+    /// The last segment of its path; empty for the first tab.
+    pub const fn segment(self) -> &'static str {
+        match self {
+            Self::Overview => "",
+            Self::Components => "components",
+            Self::Parameters => "parameters",
+            Self::Bundle => "bundle",
+            Self::Platforms => "platforms",
+            Self::Layers => "layers",
+            Self::Config => "config",
+            Self::History => "history",
+            Self::Files => "files",
+            Self::Referrers => "referrers",
+            Self::Raw => "raw",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What somebody must be allowed for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need<'p> {
+    /// Nothing.
+    Nothing,
+    /// Signed in; or nobody, where everybody may pull.
+    Browse,
+    /// Signed in.
+    SignedIn,
+    /// An administrator.
+    Admin,
+    /// A right on a repository.
+    Right(Requirement<'p>),
+}
+
+/// The methods of a page that only shows something, of a form's target, and of a page with its own form.
+const SHOW: &str = "GET, HEAD";
+const SEND: &str = "POST";
+const BOTH: &str = "GET, HEAD, POST";
+
+impl PageRequest {
+    /// The page at a path; `None` when there is none.
+    pub fn parse(path: &str) -> Option<Self> {
+        Some(match path {
+            "/" => Self::Home,
+            "/login" => Self::Login,
+            "/logout" => Self::Logout,
+            "/welcome" => Self::Welcome,
+            "/account" => Self::Account,
+            "/account/password" => Self::Password,
+            "/account/prefs" => Self::Preferences,
+            "/system" => Self::System,
+            "/system/storage" => Self::Storage,
+            "/system/storage/collect" => Self::Collect,
+            "/system/certificate" => Self::Certificate,
+            "/system/certificate/names" => Self::AddName,
+            "/system/about" => Self::About,
+            "/docs/applications" => Self::Applications,
+            "/repositories" => Self::Repositories,
+            "/search" => Self::Search,
+            _ => return repository(path.strip_prefix("/r/")?),
+        })
+    }
+
+    /// The methods that it knows, as `Allow` says them.
+    pub const fn methods(&self) -> &'static str {
+        match self {
+            Self::Logout | Self::Password | Self::Preferences | Self::Collect | Self::AddName => SEND,
+            Self::Login | Self::Repositories => BOTH,
+            Self::Repository(_, page) => match page {
+                RepositoryPage::Settings | RepositoryPage::Delete | RepositoryPage::DeleteTags => BOTH,
+                RepositoryPage::Manifest(_, ManifestPage::Delete) => BOTH,
+                RepositoryPage::Info | RepositoryPage::Tags | RepositoryPage::Manifest(..) => SHOW,
+            },
+            _ => SHOW,
+        }
+    }
+
+    /// What it needs. Pages that change something ask again for what exactly they change.
+    pub const fn needs(&self) -> Need<'_> {
+        match self {
+            Self::Home | Self::Login | Self::Logout | Self::Preferences => Need::Nothing,
+            Self::Applications | Self::Repositories | Self::Search => Need::Browse,
+            Self::Account | Self::Password => Need::SignedIn,
+            Self::Welcome
+            | Self::System
+            | Self::Storage
+            | Self::Collect
+            | Self::Certificate
+            | Self::AddName
+            | Self::About => Need::Admin,
+            Self::Repository(repo, page) => Need::Right(Requirement::Repository(repo, page.action())),
+        }
+    }
+
+    /// Its name in the access log and the metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Home => "page_home",
+            Self::Login => "page_login",
+            Self::Logout => "page_logout",
+            Self::Welcome => "page_welcome",
+            Self::Account | Self::Password | Self::Preferences => "page_account",
+            Self::System | Self::About => "page_system",
+            Self::Storage | Self::Collect => "page_storage",
+            Self::Certificate | Self::AddName => "page_certificate",
+            Self::Applications => "page_docs",
+            Self::Repositories => "page_repositories",
+            Self::Search => "page_search",
+            Self::Repository(_, page) => match page {
+                RepositoryPage::Info => "page_repository",
+                RepositoryPage::Tags => "page_tags",
+                RepositoryPage::Settings => "page_settings",
+                RepositoryPage::Manifest(_, ManifestPage::Delete)
+                | RepositoryPage::Delete
+                | RepositoryPage::DeleteTags => "page_delete",
+                RepositoryPage::Manifest(..) => "page_manifest",
+            },
+        }
+    }
+}
+
+impl RepositoryPage {
+    const fn action(&self) -> Action {
+        match self {
+            Self::Info | Self::Tags => Action::Pull,
+            Self::Settings => Action::Push,
+            Self::Delete | Self::DeleteTags | Self::Manifest(_, ManifestPage::Delete) => Action::Delete,
+            Self::Manifest(..) => Action::Pull,
+        }
+    }
+}
+
+/// The page behind `/r/`.
+fn repository(rest: &str) -> Option<PageRequest> {
+    let (name, page) = match rest.split_once("/-/") {
+        None => (rest, RepositoryPage::Info),
+        Some((name, page)) => (name, repository_page(page)?),
+    };
+    Some(PageRequest::Repository(RepoName::parse(name).ok()?, page))
+}
+
+fn repository_page(rest: &str) -> Option<RepositoryPage> {
+    let mut segments = rest.split('/');
+    let (noun, name, view) = (segments.next()?, segments.next(), segments.next());
+    if segments.next().is_some() {
+        return None;
+    }
+    let reference = match (noun, name) {
+        ("tags", None) => return Some(RepositoryPage::Tags),
+        ("settings", None) => return Some(RepositoryPage::Settings),
+        ("delete", None) => return Some(RepositoryPage::Delete),
+        ("delete-tags", None) => return Some(RepositoryPage::DeleteTags),
+        ("tags", Some(tag)) => Reference::parse(tag).ok().filter(|reference| matches!(reference, Reference::Tag(_)))?,
+        // Some clients escape the colon, which they need not.
+        ("digests", Some(digest)) => Reference::parse(&digest.replace("%3A", ":").replace("%3a", ":"))
+            .ok()
+            .filter(|reference| matches!(reference, Reference::Digest(_)))?,
+        _ => return None,
+    };
+    let page = match view {
+        None => ManifestPage::Overview,
+        Some("") => return None,
+        Some(view) => ManifestPage::ALL.into_iter().find(|page| page.segment() == view)?,
+    };
+    Some(RepositoryPage::Manifest(reference, page))
+}
+
+/// The path of a repository's page.
+pub fn repository_path(repo: &RepoName) -> String {
+    format!("/r/{repo}")
+}
+
+/// The path of a manifest's page.
+pub fn manifest_path(repo: &RepoName, reference: &Reference, page: ManifestPage) -> String {
+    let noun = match reference {
+        Reference::Tag(_) => "tags",
+        Reference::Digest(_) => "digests",
+    };
+    let slash = if page == ManifestPage::Overview { "" } else { "/" };
+    format!("/r/{repo}/-/{noun}/{reference}{slash}{}", page.segment())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn repo(name: &str) -> RepoName {
+        RepoName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn paths_are_pages() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let manifest = |name: &str, reference: &str, page| {
+            let reference = Reference::parse(reference).unwrap();
+            Some(PageRequest::Repository(repo(name), RepositoryPage::Manifest(reference, page)))
+        };
+        for (path, page) in [
+            ("/", Some(PageRequest::Home)),
+            ("/system/certificate", Some(PageRequest::Certificate)),
+            ("/r/a", Some(PageRequest::Repository(repo("a"), RepositoryPage::Info))),
+            ("/r/a/b/c/-/tags", Some(PageRequest::Repository(repo("a/b/c"), RepositoryPage::Tags))),
+            // A component may be called tags, and hold hyphens.
+            ("/r/tags/tags/-/tags/tags", manifest("tags/tags", "tags", ManifestPage::Overview)),
+            ("/r/a-b/c/-/tags/0.1.0-invoc/raw", manifest("a-b/c", "0.1.0-invoc", ManifestPage::Raw)),
+            (&format!("/r/a/-/digests/{digest}"), manifest("a", &digest, ManifestPage::Overview)),
+            (
+                &format!("/r/a/-/digests/sha256%3A{}/config", "a".repeat(64)),
+                manifest("a", &digest, ManifestPage::Config),
+            ),
+            ("/system/", None),
+            ("/systems", None),
+            ("/r/", None),
+            ("/r/A", None),
+            ("/r/a/", None),
+            ("/r/a%2Fb", None),
+            ("/r/a/../b", None),
+            ("/r/a/-/", None),
+            ("/r/a/-/nothing", None),
+            ("/r/a/-/tags/", None),
+            ("/r/a/-/tags/x/", None),
+            ("/r/a/-/tags/x/raw/", None),
+            ("/r/a/-/tags/x/nothing", None),
+            (&format!("/r/a/-/tags/{digest}"), None),
+            ("/r/a/-/digests/latest", None),
+            ("/r/a/-/tags/x/-/tags", None),
+        ] {
+            assert_eq!(PageRequest::parse(path), page, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_changes_something_needs_more_than_reading() {
+        let name = repo("a");
+        let needs = |page| match PageRequest::Repository(name.clone(), page).needs() {
+            Need::Right(Requirement::Repository(_, action)) => action,
+            other => panic!("{other:?}"),
+        };
+        let tag = Reference::parse("x").unwrap();
+        assert_eq!(needs(RepositoryPage::Tags), Action::Pull);
+        assert_eq!(needs(RepositoryPage::Settings), Action::Push);
+        assert_eq!(needs(RepositoryPage::Delete), Action::Delete);
+        for page in ManifestPage::ALL {
+            let action = if page == ManifestPage::Delete { Action::Delete } else { Action::Pull };
+            assert_eq!(needs(RepositoryPage::Manifest(tag.clone(), page)), action);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn paths_lead_back(name in "[a-z0-9]{1,5}((\\.|_|__|-{1,3}|/)[a-z0-9]{1,5}){0,4}", tag in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}") {
+            let (repo, tag) = (repo(&name), Reference::parse(&tag).unwrap());
+            prop_assert_eq!(
+                PageRequest::parse(&repository_path(&repo)),
+                Some(PageRequest::Repository(repo.clone(), RepositoryPage::Info))
+            );
+            for page in ManifestPage::ALL {
+                let path = manifest_path(&repo, &tag, page);
+                let manifest = RepositoryPage::Manifest(tag.clone(), page);
+                prop_assert_eq!(PageRequest::parse(&path), Some(PageRequest::Repository(repo.clone(), manifest)));
+            }
+        }
+
+        #[test]
+        fn no_path_makes_the_parser_panic(path in "/?(r/)?.{0,40}") {
+            let _ = PageRequest::parse(&path);
+        }
+    }
+}
