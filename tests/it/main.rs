@@ -16,4 +16,5 @@ mod manifests;
 mod referrers;
 mod restart;
 mod sign_in;
+mod traces;
 mod uploads;
