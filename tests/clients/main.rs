@@ -9,9 +9,11 @@ mod support;
 
 mod buildah;
 mod client;
+mod cnab_to_oci;
 mod crane;
 mod digests;
 mod docker;
+mod docker_app;
 mod podman;
 mod proxy;
 mod restart;
