@@ -29,7 +29,7 @@ const REPOSITORY: &str = "admin/lab-words";
 const IMAGE: &str = "admin/lab-words:0.1.0";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Generation {
+pub(crate) enum Generation {
     /// `docker app push NAME --tag REFERENCE`.
     V08,
     /// `docker app build --tag REFERENCE`, then `docker app push REFERENCE`.
@@ -37,20 +37,19 @@ enum Generation {
 }
 
 /// The client with its engine, an application of three services and their images in the registry.
-struct App<'lab> {
+pub(crate) struct App<'lab> {
     lab: &'lab Lab,
-    docker: Docker<'lab>,
+    pub(crate) docker: Docker<'lab>,
     place: Place,
     /// The words before `push` and the other verbs.
     program: Vec<String>,
-    generation: Generation,
+    pub(crate) generation: Generation,
     directory: PathBuf,
 }
 
 impl<'lab> App<'lab> {
     /// The engine trusts our CA and everything is signed in; the client itself trusts nothing yet.
-    fn prepare(lab: &'lab Lab, server: &Server, docker: Docker<'lab>) -> Self {
-        let place = Place::of(server, NAME);
+    pub(crate) fn prepare(lab: &'lab Lab, place: Place, docker: Docker<'lab>) -> Self {
         docker.trust(&place);
         docker.login(&place, ADMIN, &place.password).ok();
         for service in ["web", "db"] {
@@ -65,7 +64,7 @@ impl<'lab> App<'lab> {
 
         let program = install(&docker);
         let (generation, version) = version(&docker, &program);
-        let app = Self { lab, docker, program, generation, directory: lab.scratch("lab-words.dockerapp"), place };
+        let app = Self { lab, docker, program, generation, directory: lab.scratch("work/lab-words.dockerapp"), place };
         app.stand_in_for_the_base(&version);
         app.write();
         app
@@ -102,6 +101,16 @@ impl<'lab> App<'lab> {
     fn run(&self, variables: &[(&str, &str)], words: &[&str]) -> Run {
         let program: Vec<&str> = self.program.iter().map(String::as_str).collect();
         self.docker.run_as(variables, &[&program[..], words].concat())
+    }
+
+    /// Whether it is `docker app`, and no program that stands alone.
+    pub(crate) fn is_plugin(&self) -> bool {
+        self.program.len() == 2
+    }
+
+    /// The directory in which the application's own one lies.
+    pub(crate) fn workplace(&self) -> PathBuf {
+        self.directory.parent().expect("it was made in a directory").to_owned()
     }
 
     /// Everything up to the push, and the push.
@@ -204,7 +213,7 @@ fn docker_app_pushes_pulls_and_inspects() {
     let _running = needs!("docker", "dockerd", "skopeo"; luxury "$DOCKER_APP");
     let lab = Lab::new();
     let server = lab.server(|options| options);
-    let app = App::prepare(&lab, &server, Docker::start(&lab));
+    let app = App::prepare(&lab, Place::of(&server, NAME), Docker::start(&lab));
     let ca = word(&server.ca());
     let trusting = [("SSL_CERT_FILE", ca.as_str())];
     pushed_well(&app, &server, app.push(&trusting, &[]));
@@ -236,7 +245,7 @@ fn docker_app_without_our_ca_is_refused_and_named_and_the_trust_script_helps() {
     let _running = needs!("docker", "dockerd", "skopeo", "update-ca-certificates"; luxury "$DOCKER_APP");
     let lab = Lab::new();
     let server = lab.server(|options| options);
-    let app = App::prepare(&lab, &server, Docker::start(&lab));
+    let app = App::prepare(&lab, Place::of(&server, NAME), Docker::start(&lab));
     let before = server.log().len();
     let refused = app.push(&[], &[]).fails();
     refused.says(sentences::UNKNOWN_AUTHORITY);
@@ -261,7 +270,7 @@ fn docker_app_is_told_that_the_registry_is_insecure() {
     fs::create_dir_all(&settings).expect("the client's own /etc");
     let daemon = serde_json::json!({ "insecure-registries": [place.authority] });
     fs::write(settings.join("daemon.json"), daemon.to_string()).expect("the client's own /etc");
-    let app = App::prepare(&lab, &server, Docker::start(&lab));
+    let app = App::prepare(&lab, Place::of(&server, NAME), Docker::start(&lab));
     let more: &[&str] = match app.generation {
         Generation::V08 => &["--insecure-registries", &place.authority],
         Generation::V09 => &[],

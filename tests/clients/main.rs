@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod applications;
 mod buildah;
 mod client;
 mod cnab_to_oci;
