@@ -101,6 +101,12 @@ impl Cast {
         self.put(name, OCI_INDEX, index.to_string().into_bytes(), children);
     }
 
+    /// Any other manifest: this text, which names these things.
+    pub(super) fn manifest(&mut self, name: &str, media_type: &'static str, document: &Value, children: &[&str]) {
+        let children = children.iter().map(|&child| child.to_owned()).collect();
+        self.put(name, media_type, document.to_string().into_bytes(), children);
+    }
+
     /// Puts a thing into a repository by the shortest way, with what it names: what was there before the trace.
     pub(super) async fn store(&self, lab: &Lab, repo: &str, tag: &str, name: &str) {
         let thing = self.get(name);
@@ -115,7 +121,7 @@ impl Cast {
         assert_eq!(put.send().await.unwrap().status(), StatusCode::CREATED);
     }
 
-    fn descriptor(&self, name: &str) -> Value {
+    pub(super) fn descriptor(&self, name: &str) -> Value {
         let thing = self.get(name);
         descriptor(thing.media_type, &thing.digest, thing.bytes.len())
     }

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::{Cast, Generation, Line, Player, SignIn, WAYS, component, holds, library, repository};
 use crate::harness::{Lab, on_each_engine};
 
-/// The engine's part. It asks for the configuration beforehand, since another image could have it; the layers are new
-/// to it.
+/// With `--insecure-registries` the command line first asks whether TLS is spoken here at all: any answer will do. Then
+/// the engine's part. It asks for the configuration beforehand, since another image could have it; the layers are new to
+/// it.
 const INVOCATION: &str = "
+    pusher   GET   -                                                                      -> 200
     engine   GET   -                                                                      -> 200
     engine   POST  app/blobs/uploads/                                                     -> 202 open files
     engine   POST  app/blobs/uploads/                                                     -> 202 open rootfs

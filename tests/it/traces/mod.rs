@@ -12,6 +12,7 @@ mod cast;
 mod cnab_to_oci;
 mod docker_app_08;
 mod docker_app_09;
+mod fallbacks;
 mod player;
 mod porter;
 mod sign_in;
