@@ -8,6 +8,7 @@ use super::record::{decode, encode};
 use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST};
 use super::{MetaError, Read, WriteTx};
 use crate::base::{RepoId, Timestamp};
+use crate::oci::kind::Summary;
 use crate::oci::manifest::Role;
 use crate::oci::{Digest, MediaType};
 
@@ -46,6 +47,9 @@ pub struct ManifestRow {
     /// untagged manifest's time runs. Steady, so that a wall clock that jumps does not end it.
     #[serde(default)]
     pub used: u64,
+    /// What lists show of it; `None` in rows of versions that did not know kinds, until they are indexed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
 }
 
 /// What an edge says: the part that a child plays in its parent.
@@ -160,6 +164,18 @@ pub fn is_anywhere(tx: &impl Read, digest: &Digest) -> Result<bool, MetaError> {
     let prefix = Key::new().digest(digest);
     let end = Key::prefix_end(prefix.as_bytes());
     Ok(!tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 1)?.is_empty())
+}
+
+/// Whether another repository than this one has the manifest.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_elsewhere(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<bool, MetaError> {
+    let prefix = Key::new().digest(digest);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let own = prefix.clone().u64(repo.0);
+    let rows = tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 2)?;
+    Ok(rows.iter().any(|(key, _)| key.as_slice() != own.as_bytes()))
 }
 
 fn pieces(size: u64) -> u64 {
