@@ -7,11 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod applications;
 mod buildah;
 mod client;
+mod cnab_to_oci;
 mod crane;
 mod digests;
 mod docker;
+mod docker_app;
 mod podman;
 mod proxy;
 mod restart;
