@@ -18,6 +18,7 @@ mod kinds;
 mod limits;
 mod lists;
 mod manifests;
+mod pages;
 mod referrers;
 mod restart;
 mod rows;
