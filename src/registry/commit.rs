@@ -70,6 +70,7 @@ impl Change {
             }
             Self::DeleteTag(_)
             | Self::DeleteManifest(_)
+            | Self::DeleteUnit(_)
             | Self::DeleteBlob(_)
             | Self::CollectManifest(_)
             | Self::ChangeRepository(_)
@@ -84,6 +85,7 @@ impl Change {
             Self::PutManifest(_)
             | Self::DeleteTag(_)
             | Self::DeleteManifest(_)
+            | Self::DeleteUnit(_)
             | Self::DeleteBlob(_)
             | Self::CollectManifest(_) => true,
             Self::PublishBlob { .. }
