@@ -48,7 +48,7 @@ fn manifests_of_docker_app_and_cnab_to_oci_are_taken() {
         let read = Manifest::from_pushed(Some(content_type), &body, LIMITS);
         let read = read.unwrap_or_else(|error| panic!("{name} is refused: {error}"));
         assert_eq!(read.media_type.as_str(), content_type, "{name}");
-        assert!(!read.references.is_empty(), "{name} refers to something");
+        assert!(!read.parts.is_empty(), "{name} refers to something");
         taken += 1;
     }
     assert!(taken >= 12, "only {taken} samples were found");

@@ -16,6 +16,7 @@ pub mod instance;
 #[cfg(test)]
 mod licenses;
 pub mod logging;
+pub mod reindex;
 pub mod serve;
 pub mod status;
 pub mod texts;
@@ -91,6 +92,13 @@ pub enum Command {
     /// Free the space of what nothing refers to, and see what waits
     #[command(subcommand)]
     Gc(gc::GcCommand),
+    /// Derive again from the stored content what lists show of it
+    ///
+    /// Every manifest is read, and what it is (an image, an application, a chart, …) and what it runs on is decided by
+    /// the rules of this version. Nothing that was pushed changes. The registry does the same for each manifest that it
+    /// shows when a version before this one wrote its row; this makes it last.
+    #[command(after_help = reindex::AFTER_HELP)]
+    Reindex,
     /// Accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -148,6 +156,7 @@ pub fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Cert(command) => cert::run(&context, command),
         Command::Trust(command) => trust::run(&context, command),
         Command::Gc(command) => gc::run(&context, command),
+        Command::Reindex => reindex::run(&context),
         Command::User(command) => user::run(&context, command),
         Command::Completions { shell } => texts::completions(&context, *shell),
         Command::Man { out } => texts::man(&context, out.as_ref()),

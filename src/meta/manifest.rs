@@ -8,6 +8,7 @@ use super::record::{decode, encode};
 use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST};
 use super::{MetaError, Read, WriteTx};
 use crate::base::{RepoId, Timestamp};
+use crate::oci::kind::Summary;
 use crate::oci::manifest::Role;
 use crate::oci::{Digest, MediaType};
 
@@ -46,6 +47,9 @@ pub struct ManifestRow {
     /// untagged manifest's time runs. Steady, so that a wall clock that jumps does not end it.
     #[serde(default)]
     pub used: u64,
+    /// What lists show of it; `None` in rows of versions that did not know kinds, until they are indexed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
 }
 
 /// What an edge says: the part that a child plays in its parent.

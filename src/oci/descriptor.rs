@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, MediaType};
+use super::{Digest, MediaType, Platform};
 
 /// Annotations: arbitrary text by key.
 pub type Annotations = BTreeMap<String, String>;
@@ -25,6 +25,19 @@ pub struct Descriptor {
     /// Annotations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Annotations>,
+    /// Where the content may be had as well; nobody here follows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// What the content runs on, where an index says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Box<Platform>>,
+}
+
+impl Descriptor {
+    /// An annotation's text.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key).map(String::as_str)
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +55,8 @@ mod tests {
         assert_eq!((descriptor.digest, descriptor.size), (digest, u64::MAX));
         assert_eq!(serde_json::to_value(&descriptor).unwrap(), plain, "what is absent is not written");
         let full = json!({"mediaType": "text/plain", "digest": digest.to_string(), "size": 1,
-            "artifactType": "text/spdx", "annotations": {"a": "b"}});
+            "artifactType": "text/spdx", "annotations": {"a": "b"}, "urls": ["https://registry.lab/x"],
+            "platform": {"architecture": "amd64", "os": "linux"}});
         let descriptor: Descriptor = serde_json::from_value(full.clone()).unwrap();
         assert_eq!(serde_json::to_value(&descriptor).unwrap(), full);
         for wrong in [json!({"size": -1}), json!({"digest": "sha256:x"}), json!({"mediaType": "text"})] {

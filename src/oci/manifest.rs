@@ -10,7 +10,7 @@ use std::fmt;
 
 pub use error::ManifestError;
 
-use self::document::{Document, Found, List, Pairs, Part};
+use self::document::{Document, Found, List, Pairs, Part, Runs};
 use super::descriptor::{Annotations, Descriptor};
 use super::{Digest, MediaType};
 
@@ -37,13 +37,16 @@ pub enum Role {
     ForeignChild,
 }
 
-/// A reference from a manifest to other content that must be here for the manifest to be complete.
+/// A reference from a manifest to other content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestReference {
     /// The part it plays.
     pub role: Role,
     /// The descriptor as it stands in the manifest.
     pub descriptor: Descriptor,
+    /// Whether this is the reference by which the content is needed here: false for a non-distributable layer, which
+    /// clients never push, and for another reference to the same digest in the same role.
+    pub counts: bool,
 }
 
 /// A manifest or index that has been read; the bytes themselves are kept elsewhere and never rewritten.
@@ -55,9 +58,10 @@ pub struct Manifest {
     pub artifact_type: Option<String>,
     /// The media type of `config`, when there is one.
     pub config_media_type: Option<String>,
-    /// Everything that the manifest refers to, without its subject and without non-distributable layers, which
-    /// clients never push. Each digest at most once for each role.
-    pub references: Vec<ManifestReference>,
+    /// Every descriptor of the manifest but its subject, in its order: config and layers, children, blobs. An
+    /// application may name one digest as two components, and a layer may stand in an image twice;
+    /// [`Manifest::references`] has what must be here.
+    pub parts: Vec<ManifestReference>,
     /// `subject`: what this manifest is attached to; need not exist.
     pub subject: Option<Descriptor>,
     /// Top-level annotations.
@@ -107,10 +111,32 @@ impl Manifest {
         self.artifact_type.as_deref().or(if self.is_index { None } else { self.config_media_type.as_deref() })
     }
 
+    /// What must be here for the manifest to be complete: no subject, no non-distributable layer, each digest once for
+    /// each role.
+    pub fn references(&self) -> impl Iterator<Item = &ManifestReference> {
+        self.parts.iter().filter(|part| part.counts)
+    }
+
+    /// The config's descriptor, in an image manifest.
+    pub fn config(&self) -> Option<&Descriptor> {
+        self.parts.iter().find(|part| part.role == Role::Config).map(|part| &part.descriptor)
+    }
+
+    /// The layers (or the blobs of the withdrawn artifact manifest), in order, repeated and non-distributable ones too.
+    pub fn layers(&self) -> impl Iterator<Item = &Descriptor> {
+        self.parts.iter().filter(|part| part.role == Role::Layer).map(|part| &part.descriptor)
+    }
+
+    /// The children of an index, in order, repeated and foreign ones too.
+    pub fn children(&self) -> impl Iterator<Item = &Descriptor> {
+        let is_child = |part: &&ManifestReference| matches!(part.role, Role::Child | Role::ForeignChild);
+        self.parts.iter().filter(is_child).map(|part| &part.descriptor)
+    }
+
     /// The digests of all references, in order, each once.
     pub fn referenced_digests(&self) -> Vec<Digest> {
         let mut seen = HashSet::new();
-        self.references.iter().map(|r| r.descriptor.digest).filter(|d| seen.insert(*d)).collect()
+        self.references().map(|r| r.descriptor.digest).filter(|d| seen.insert(*d)).collect()
     }
 }
 
@@ -251,7 +277,7 @@ impl Reader {
             media_type,
             artifact_type: self.artifact_type(document.artifact_type)?,
             config_media_type: None,
-            references: Vec::new(),
+            parts: Vec::new(),
             subject: self.one(document.subject, "subject")?,
             annotations: self.annotations(document.annotations, || "annotations".to_owned())?.unwrap_or_default(),
             is_index: form == Form::Index,
@@ -260,6 +286,11 @@ impl Reader {
         match form {
             Form::Image => {
                 if let Found::This(Part { media_type: Found::This(text), .. }) = &document.config {
+                    // It stands in rows. What is longer than any media type is one with parameters without end.
+                    if text.len() > MAX_ARTIFACT_TYPE && self.strict {
+                        let field = "config.mediaType".to_owned();
+                        return Err(ManifestError::Malformed { field, expected: ARTIFACT_TYPE });
+                    }
                     manifest.config_media_type = Some(text.clone()).filter(|text| !text.is_empty());
                 }
                 match self.one(document.config, "config")? {
@@ -277,12 +308,11 @@ impl Reader {
             return Err(ManifestError::SizeOverflow);
         }
         let mut seen = HashSet::new();
-        manifest.references = references
-            .into_iter()
-            .filter(|(_, descriptor)| !descriptor.media_type.is_nondistributable())
-            .filter(|(role, descriptor)| seen.insert((*role, descriptor.digest)))
-            .map(|(role, descriptor)| ManifestReference { role, descriptor })
-            .collect();
+        let part = |(role, descriptor): (Role, Descriptor)| {
+            let counts = !descriptor.media_type.is_nondistributable() && seen.insert((role, descriptor.digest));
+            ManifestReference { role, descriptor, counts }
+        };
+        manifest.parts = references.into_iter().map(part).collect();
         Ok(manifest)
     }
 
@@ -398,12 +428,18 @@ impl Reader {
             Some(Err(_)) | None => return Ok(None),
         };
         let size = self.value(part.size, || at("size"), "a whole number of bytes that is not negative")?;
+        let platform = match self.value(part.platform, || at("platform"), "an object")? {
+            Some(Runs { fault: Some(fault), .. }) if self.strict => return Err(fault),
+            runs => runs.map(|runs| Box::new(runs.platform)),
+        };
         Ok(Some(Descriptor {
             media_type,
             digest,
             size: size.unwrap_or_default(),
             artifact_type: self.text(part.artifact_type, || at("artifactType"))?,
             annotations: self.annotations(part.annotations, || at("annotations"))?,
+            urls: self.value(part.urls, || at("urls"), "a list of texts")?.unwrap_or_default().0,
+            platform,
         }))
     }
 }

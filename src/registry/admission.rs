@@ -62,7 +62,7 @@ impl Facts {
         match &proposal.change {
             Change::PutManifest(new) => {
                 let mut noted = HashSet::new();
-                for reference in &new.manifest.references {
+                for reference in new.manifest.references() {
                     let digest = reference.descriptor.digest;
                     let lost = match facts.repo {
                         None => None,

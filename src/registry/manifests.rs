@@ -1,10 +1,21 @@
 //! One manifest with everything that a person wants to see of it.
 
-use super::apps::Application;
+mod tree;
+
+pub use tree::ReferrerNode;
+
+use super::apps::{Application, Pair, is_application, pair_of, small_blob};
+use super::content::Look;
+use super::kinds::summary_of;
+use super::pull::stored_manifest;
 use super::tags::TagEntry;
 use super::{Registry, RegistryError};
-use crate::meta::manifest::ManifestRow;
-use crate::oci::image_config::ImageConfig;
+use crate::base::RepoId;
+use crate::meta::manifest::{self, ManifestRow};
+use crate::meta::{Read, blob, tag};
+use crate::oci::image_config::{ImageConfig, MAX_DOCUMENT};
+use crate::oci::kind::{ChildRole, Kind, role_of_child};
+use crate::oci::manifest::Role;
 use crate::oci::{Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 
 /// A manifest of a repository.
@@ -26,9 +37,10 @@ pub struct Details {
     pub tags: Vec<TagEntry>,
     /// Bytes of all distinct blobs and manifests that it needs and that are here.
     pub size: u64,
-    /// References that are not here.
+    /// What it or one of its children refers to and is not here, now: what was missing at the push may have come since.
     pub missing: Vec<Digest>,
-    /// The manifests of this repository that list it as a child, at most 20: applications it is a part of, indexes.
+    /// The manifests of this repository that list it as a child, at most 20, those with tags first: applications it is a
+    /// part of, indexes. For an image of a Compose application, that application.
     pub parents: Vec<Parent>,
     /// What there is to it by its kind.
     pub what: What,
@@ -66,6 +78,8 @@ pub enum What {
         platforms: Vec<Platform>,
         /// What describes a platform's image: provenance, SBOM; by its subject.
         attestations: Vec<Attestation>,
+        /// The other children: nested indexes, what names no platform.
+        others: Vec<Descriptor>,
     },
     /// A chart, a plugin, a model, anything else: files by their titles.
     Artifact {
@@ -109,31 +123,205 @@ pub struct Attestation {
     pub predicates: Vec<String>,
 }
 
-/// A referrer of a manifest, with those that refer to it in turn: signatures of an SBOM, say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferrerNode {
-    /// As the referrers list shows it.
-    pub descriptor: Descriptor,
-    /// Its row.
-    pub row: Option<ManifestRow>,
-    /// What refers to it.
-    pub referrers: Vec<ReferrerNode>,
-}
+/// Tags that are shown.
+const TAGS: usize = 100;
+/// Parents that are shown, and those that are looked at to find ones with tags.
+const PARENTS: usize = 20;
+const PARENTS_SEEN: usize = 200;
+/// The config of an artifact that is shown: bytes.
+const ARTIFACT_CONFIG: usize = 64 * 1024;
+/// Layers of an attestation whose predicates are listed.
+const PREDICATES: usize = 50;
 
 impl Registry {
-    /// One manifest with everything about it.
+    /// One manifest with everything about it. Looking at it is no pull.
     ///
     /// # Errors
-    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or a store's fault.
     pub async fn manifest_details(&self, name: &RepoName, reference: &Reference) -> Result<Details, RegistryError> {
-        todo!("{name} {reference}")
+        let mut stored = None;
+        let Seen { repo, digest, row, body, kind, tags, size, missing, parents } = self.meta().read(|tx| {
+            let (repo, digest, row) = stored_manifest(tx, name, reference)?;
+            let body = self.0.bodies.get(&digest);
+            if body.is_none() {
+                stored = Some(manifest::body(tx, &digest, row.size)?);
+            }
+            see(tx, repo, digest, row, body)
+        })?;
+        let body = match (body, stored) {
+            (Some(body), _) => body,
+            (None, Some(stored)) => self.0.bodies.verify(&digest, stored)?,
+            (None, None) => unreachable!("a body that is not at hand was read from the store"),
+        };
+        let read = Manifest::from_stored(row.media_type.clone(), &body)
+            .or_else(|_| Manifest::from_stored(row.media_type.clone(), b"{}"))?;
+        let what = if is_application(kind) { self.application(name, reference).await? } else { None };
+        let what = match what {
+            // Between the two views the tag may have moved; what is shown is one manifest.
+            Some(application) if application.digest == digest => What::Application(Box::new(application)),
+            Some(_) | None => self.what(repo, &read, kind).await?,
+        };
+        let reference = reference.clone();
+        Ok(Details {
+            repo: name.clone(),
+            reference,
+            digest,
+            row,
+            body,
+            manifest: read,
+            tags,
+            size,
+            missing,
+            parents,
+            what,
+        })
     }
 
-    /// What refers to a manifest, by `subject` and by cosign's tag scheme, at most 200 nodes and eight deep.
-    ///
-    /// # Errors
-    /// [`RegistryError::NameUnknown`], or the store's fault.
-    pub fn referrer_tree(&self, name: &RepoName, subject: &Digest) -> Result<Vec<ReferrerNode>, RegistryError> {
-        todo!("{name} {subject}")
+    /// What there is to a manifest that is no application.
+    async fn what(&self, repo: RepoId, read: &Manifest, kind: Kind) -> Result<What, RegistryError> {
+        let is_image = kind == Kind::Image && !read.is_index;
+        let limit = if is_image { MAX_DOCUMENT } else { ARTIFACT_CONFIG };
+        let stored = self.meta().read(|tx| match read.config() {
+            Some(config) => small_blob(tx, repo, &config.digest, limit),
+            None => Ok(None),
+        })?;
+        let config = self.content(stored).await;
+        if is_image {
+            let config = config.as_deref().and_then(ImageConfig::read).map(Box::new);
+            let layers = self.meta().read(|tx| layers(tx, repo, read, config.as_deref()))?;
+            return Ok(What::Image { config, layers });
+        }
+        if matches!(kind, Kind::Image | Kind::MultiArch) {
+            return self.meta().read(|tx| multi_arch(tx, repo, read));
+        }
+        let files = read.parts.iter().filter(|part| part.role != Role::Config).map(|part| part.descriptor.clone());
+        let config = config.and_then(|config| serde_json::from_slice(&config).ok());
+        Ok(What::Artifact { files: files.collect(), config })
     }
+}
+
+/// What one view of the metadata tells of a manifest.
+struct Seen {
+    repo: RepoId,
+    digest: Digest,
+    row: ManifestRow,
+    body: Option<bytes::Bytes>,
+    kind: Kind,
+    tags: Vec<TagEntry>,
+    size: u64,
+    missing: Vec<Digest>,
+    parents: Vec<Parent>,
+}
+
+fn see(
+    tx: &impl Read,
+    repo: RepoId,
+    digest: Digest,
+    row: ManifestRow,
+    body: Option<bytes::Bytes>,
+) -> Result<Seen, RegistryError> {
+    let kind = summary_of(tx, repo, &digest, &row)?.kind;
+    let mut look = Look::new(tx, repo);
+    let needed = look.needed(&digest)?;
+    let mut tags = Vec::new();
+    for name in tag::of_manifest(tx, repo, &digest, TAGS)? {
+        let Some(stored) = tag::get(tx, repo, &name)? else { continue };
+        let pair = pair_of(tx, repo, &name, &digest)?;
+        tags.push(TagEntry {
+            name: Some(name),
+            digest,
+            manifest: row.clone(),
+            pushed: stored.pushed,
+            pusher: stored.pusher,
+            created: stored.created,
+            is_invocation: pair.as_ref().is_some_and(|pair| pair.is_invocation),
+            pair: pair.map(|Pair { other, .. }| other),
+        });
+    }
+    let parents = parents(&look, &digest)?;
+    let (size, missing) = (needed.bytes(), needed.missing.into_iter().collect());
+    Ok(Seen { repo, digest, row, body, kind, tags, size, missing, parents })
+}
+
+/// What lists a manifest as a child.
+fn parents<T: Read>(look: &Look<'_, T>, child: &Digest) -> Result<Vec<Parent>, RegistryError> {
+    let (tx, repo) = (look.tx, look.repo);
+    let mut found = Vec::new();
+    for parent in manifest::parents(tx, repo, child, PARENTS_SEEN)? {
+        let Some(row) = manifest::get(tx, repo, &parent)? else { continue };
+        let application = match (summary_of(tx, repo, &parent, &row)?.kind, row.subject) {
+            (Kind::ComposeImages, Some(subject)) => manifest::get(tx, repo, &subject)?.map(|row| (subject, row)),
+            _ => None,
+        };
+        let (digest, row) = application.unwrap_or((parent, row));
+        let tag = tag::of_manifest(tx, repo, &digest, 1)?.pop();
+        found.push((parent, Parent { digest, tag, row, role: String::new() }));
+    }
+    found.sort_by_key(|(_, parent)| parent.tag.is_none());
+    found.truncate(PARENTS);
+    let mut parents = Vec::new();
+    for (index, mut parent) in found {
+        if let Some(read) = look.read(&index)? {
+            parent.role = role_in(&read, child);
+        }
+        parents.push(parent);
+    }
+    Ok(parents)
+}
+
+/// The part that a child plays in a manifest, in words.
+pub(super) fn role_in(parent: &Manifest, child: &Digest) -> String {
+    let Some(part) = parent.parts.iter().find(|part| part.descriptor.digest == *child) else { return String::new() };
+    match part.role {
+        Role::Config => "config".to_owned(),
+        Role::Layer => "layer".to_owned(),
+        Role::Child | Role::ForeignChild => match role_of_child(parent, &part.descriptor) {
+            ChildRole::Platform(platform) => format!("platform {platform}"),
+            ChildRole::CnabComponent { name: Some(name), .. } => format!("component {name}"),
+            ChildRole::ComposeImage => "component".to_owned(),
+            ChildRole::Other => "child".to_owned(),
+            role => role.name().to_owned(),
+        },
+    }
+}
+
+fn layers(
+    tx: &impl Read,
+    repo: RepoId,
+    read: &Manifest,
+    config: Option<&ImageConfig>,
+) -> Result<Vec<Layer>, RegistryError> {
+    let steps = config.map(|config| config.layer_steps(read.layers().count())).unwrap_or_default();
+    let mut layers = Vec::new();
+    for (n, descriptor) in read.layers().enumerate() {
+        layers.push(Layer {
+            descriptor: descriptor.clone(),
+            command: steps.get(n).copied().flatten().map(|step| step.command.clone()),
+            present: blob::is_linked(tx, repo, &descriptor.digest)?,
+        });
+    }
+    Ok(layers)
+}
+
+fn multi_arch(tx: &impl Read, repo: RepoId, read: &Manifest) -> Result<What, RegistryError> {
+    let mut look = Look::new(tx, repo);
+    let (mut platforms, mut attestations, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for child in read.children() {
+        match role_of_child(read, child) {
+            ChildRole::Platform(platform) => {
+                let here = manifest::get(tx, repo, &child.digest)?.is_some();
+                let size = if here { Some(look.needed(&child.digest)?.bytes()) } else { None };
+                platforms.push(Platform { name: platform.to_string(), descriptor: child.clone(), size });
+            }
+            ChildRole::Attestation { of } => {
+                let statements = look.read(&child.digest)?;
+                let predicates = statements.iter().flat_map(Manifest::layers).take(PREDICATES);
+                let predicates = predicates.filter_map(|layer| layer.annotation("in-toto.io/predicate-type"));
+                let predicates = predicates.map(str::to_owned).collect();
+                attestations.push(Attestation { descriptor: child.clone(), of, predicates });
+            }
+            _ => others.push(child.clone()),
+        }
+    }
+    Ok(What::MultiArch { platforms, attestations, others })
 }

@@ -167,7 +167,7 @@ impl Registry {
 }
 
 /// The manifest that a tag or digest names in the repository.
-fn stored_manifest(
+pub(super) fn stored_manifest(
     tx: &impl Read,
     name: &RepoName,
     reference: &Reference,

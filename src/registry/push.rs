@@ -10,6 +10,7 @@ use super::{Actor, Registry, RegistryError};
 use crate::meta::manifest::{Edge, ManifestRow};
 use crate::meta::{lease, manifest, referrer, repo, tag};
 use crate::model::event::Happening;
+use crate::oci::kind::Summary;
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepoName, Tag};
 
 /// A manifest that was read, checked and hashed, before the writer sees it.
@@ -23,6 +24,8 @@ pub struct NewManifest {
     pub digest: Digest,
     /// The tags to point at it.
     pub tags: Vec<Tag>,
+    /// What it is, for lists.
+    pub summary: Summary,
 }
 
 /// What a manifest push led to.
@@ -75,7 +78,10 @@ impl Registry {
         }
         let read = Manifest::from_pushed(content_type, &body, self.settings().manifest)?;
         let subject = read.subject.as_ref().map(|subject| subject.digest);
-        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone() });
+        // Read here, for a write closure does no I/O.
+        let config = self.config_content(repo, &read).await;
+        let summary = Summary::of(&read, config.as_deref(), &all_tags);
+        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone(), summary });
         let proposal = Proposal { actor, repo: repo.clone(), change: Change::PutManifest(new) };
         let Committed { missing, .. } = self.commit(proposal).await?;
         Ok(Pushed { digest: actual, subject, tags: all_tags, missing })
@@ -99,6 +105,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         missing: missing.len() as u64,
         pulled: before.as_ref().and_then(|before| before.pulled),
         used: stamp.steady,
+        summary: Some(new.summary.clone()),
     };
     if before.is_none() {
         if !manifest::is_anywhere(step.tx, &new.digest)? {
@@ -145,7 +152,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
 /// One edge for each child, with all the parts that it plays: the same layer may stand in a manifest many times.
 fn put_edges(step: &mut Step<'_>, new: &NewManifest) {
     let mut edges: std::collections::BTreeMap<Digest, Edge> = std::collections::BTreeMap::new();
-    for reference in &new.manifest.references {
+    for reference in new.manifest.references() {
         let edge = edges.entry(reference.descriptor.digest).or_insert_with(|| Edge { roles: Vec::new() });
         let role = reference.role.into();
         if !edge.roles.contains(&role) {
@@ -165,5 +172,7 @@ fn describe(read: &Manifest, new: &NewManifest) -> Descriptor {
         size: new.body.len() as u64,
         artifact_type: read.referrer_artifact_type().map(str::to_owned),
         annotations: (!read.annotations.is_empty()).then(|| read.annotations.clone()),
+        urls: Vec::new(),
+        platform: None,
     }
 }

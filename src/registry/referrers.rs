@@ -95,7 +95,7 @@ impl Filling {
 }
 
 /// Entries of an index that a client keeps, by digest, that no row of ours lists.
-struct Merged(BTreeMap<Digest, Descriptor>);
+pub(super) struct Merged(pub(super) BTreeMap<Digest, Descriptor>);
 
 impl Merged {
     fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
@@ -110,7 +110,7 @@ impl Merged {
 
 /// The descriptors of an index that a client stored under the referrers tag schema, if there is one
 /// (distribution-spec, "Referrers Tag Schema").
-fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merged, RegistryError> {
+pub(super) fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merged, RegistryError> {
     let none = || Ok(Merged(BTreeMap::new()));
     let schema_tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
     // The schema cuts the tag to what the grammar allows.
@@ -122,7 +122,7 @@ fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merg
     let body = manifest::body(tx, &row.digest, stored.size)?;
     let Ok(index) = Manifest::from_stored(stored.media_type, &body) else { return none() };
     let mut merged = BTreeMap::new();
-    for entry in index.references.into_iter().filter(|_| index.is_index).map(|child| child.descriptor) {
+    for entry in index.children().cloned() {
         let stored = manifest::get(tx, id, &entry.digest)?;
         // What has this subject is listed by its own row.
         if stored.is_none_or(|row| row.subject != Some(*subject)) {
@@ -133,7 +133,11 @@ fn fallback_entries(tx: &impl Read, id: RepoId, subject: &Digest) -> Result<Merg
 }
 
 /// The descriptor of a referrer whose annotations are too large for its row.
-fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
+pub(super) fn describe_stored(
+    tx: &impl Read,
+    id: RepoId,
+    digest: &Digest,
+) -> Result<Option<Descriptor>, RegistryError> {
     let Some(row) = manifest::get(tx, id, digest)? else { return Ok(None) };
     let body = manifest::body(tx, digest, row.size)?;
     let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) else { return Ok(None) };
@@ -143,5 +147,7 @@ fn describe_stored(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option
         size: row.size,
         artifact_type: read.referrer_artifact_type().map(str::to_owned),
         annotations: (!read.annotations.is_empty()).then_some(read.annotations),
+        urls: Vec::new(),
+        platform: None,
     }))
 }

@@ -19,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use crate::base::Secret;
+use crate::base::{RepoId, Secret};
+use crate::oci::Digest;
 use crate::ops::Status;
 use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
 use crate::ops::gc::{GcReply, GcRequest};
+use crate::registry::kinds::Reindexed;
 
 /// The socket's name in the data directory.
 pub const SOCKET: &str = "admin.sock";
@@ -56,6 +58,11 @@ pub enum AdminRequest {
     Cert(CertRequest),
     /// `msr-lite gc …`. Answered by [`AdminAnswer::Gc`].
     Gc(GcRequest),
+    /// Decide again what manifests are, from behind this one on. Answered by [`AdminAnswer::Reindexed`].
+    Reindex {
+        /// Where to go on; `None` to begin.
+        after: Option<(RepoId, Digest)>,
+    },
 }
 
 /// What the server says.
@@ -79,6 +86,8 @@ pub enum AdminAnswer {
     Certificate(Box<CertReply>),
     /// What there is to say about garbage collection.
     Gc(Box<GcReply>),
+    /// How far indexing has come.
+    Reindexed(Reindexed),
     /// It was not done.
     Failed {
         /// Why, and what to do.

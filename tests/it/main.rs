@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
 
+mod app_fixture;
+mod apps;
 mod blobs;
 mod catalog;
 mod clock;

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::ManifestError;
+use crate::oci::Platform;
 
 /// What stands at a field.
 #[derive(Debug, Default)]
@@ -30,6 +31,11 @@ impl<T> Found<T> {
     /// Whether the field is there at all, if only as `null`.
     pub(super) fn is_present(&self) -> bool {
         !matches!(self, Self::Absent)
+    }
+
+    /// The value, if it is one of the kind that was looked for.
+    pub(super) fn said(self) -> Option<T> {
+        if let Self::This(value) = self { Some(value) } else { None }
     }
 }
 
@@ -53,6 +59,24 @@ pub(super) struct Part {
     pub(super) size: Found<u64>,
     pub(super) artifact_type: Found<String>,
     pub(super) annotations: Found<Pairs>,
+    pub(super) urls: Found<Texts>,
+    pub(super) platform: Found<Runs>,
+    /// What is wrong with the names of its fields.
+    pub(super) fault: Option<ManifestError>,
+}
+
+/// A list of texts: addresses, features. What is no text, and what is beyond [`MAX_TEXTS`], is left out.
+#[derive(Debug, Default)]
+pub(super) struct Texts(pub(super) Vec<String>);
+
+/// The most texts that are kept of one list; real ones have two or three.
+const MAX_TEXTS: usize = 16;
+
+/// A platform. It only describes, so a value that cannot be read is left out; but its fields are spelt and stand once
+/// like all others, lest a child be an attestation here and an image to a client.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    pub(super) platform: Platform,
     /// What is wrong with the names of its fields.
     pub(super) fault: Option<ManifestError>,
 }
@@ -227,12 +251,14 @@ impl Wanted for Part {
     fn object<'de, A: MapAccess<'de>>(mut object: A, limit: usize) -> Result<Option<Self>, A::Error> {
         let (mut part, mut names) = (Self::default(), Names::default());
         while let Some(name) = object.next_key()? {
-            match names.next(name, &["mediaType", "digest", "size", "artifactType", "annotations"]) {
+            match names.next(name, PART_WORDS) {
                 Some("mediaType") => part.media_type = object.next_value_seed(Want::new(limit))?,
                 Some("digest") => part.digest = object.next_value_seed(Want::new(limit))?,
                 Some("size") => part.size = object.next_value_seed(Want::new(limit))?,
                 Some("artifactType") => part.artifact_type = object.next_value_seed(Want::new(limit))?,
                 Some("annotations") => part.annotations = object.next_value_seed(Want::new(limit))?,
+                Some("urls") => part.urls = object.next_value_seed(Want::new(limit))?,
+                Some("platform") => part.platform = object.next_value_seed(Want::new(limit))?,
                 _ => _ = object.next_value::<IgnoredAny>()?,
             }
         }
@@ -240,6 +266,47 @@ impl Wanted for Part {
         Ok(Some(part))
     }
 }
+
+impl Wanted for Texts {
+    fn list<'de, A: SeqAccess<'de>>(mut list: A, limit: usize) -> Result<Option<Self>, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element_seed(Want::<String>::new(limit))? {
+            if let Found::This(text) = text
+                && texts.len() < MAX_TEXTS
+            {
+                texts.push(text);
+            }
+        }
+        Ok(Some(Self(texts)))
+    }
+}
+
+impl Wanted for Runs {
+    fn object<'de, A: MapAccess<'de>>(mut object: A, limit: usize) -> Result<Option<Self>, A::Error> {
+        let (mut platform, mut names) = (Platform::default(), Names::default());
+        let text = |object: &mut A| object.next_value_seed(Want::<String>::new(limit)).map(Found::said);
+        while let Some(name) = object.next_key()? {
+            match names.next(name, PLATFORM_WORDS) {
+                Some("architecture") => platform.architecture = text(&mut object)?.unwrap_or_default(),
+                Some("os") => platform.os = text(&mut object)?.unwrap_or_default(),
+                Some("variant") => platform.variant = text(&mut object)?,
+                Some("os.version") => platform.os_version = text(&mut object)?,
+                Some("os.features") => {
+                    let features = object.next_value_seed(Want::<Texts>::new(limit))?.said();
+                    platform.os_features = features.unwrap_or_default().0;
+                }
+                _ => _ = object.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(Some(Self { platform, fault: names.fault }))
+    }
+}
+
+/// The fields of a platform.
+const PLATFORM_WORDS: &[&str] = &["architecture", "os", "variant", "os.version", "os.features"];
+
+/// The fields of a descriptor.
+const PART_WORDS: &[&str] = &["mediaType", "digest", "size", "artifactType", "annotations", "urls", "platform"];
 
 /// The fields of a manifest, an index, an artifact manifest and, for its mark alone, a manifest of schema 1.
 const WORDS: &[&str] = &[
