@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use admin::AdminRequest;
 use banner::{Banner, TrustCommand};
 
-use crate::access::{Access, AccessSettings};
+use crate::access::{ADMIN, Access, AccessSettings};
 use crate::base::{Clock, Config, Timestamp};
 use crate::blobs::{BlobError, BlobOptions, Blobs};
 use crate::http::listen::{Kind, Listener};
@@ -366,6 +366,14 @@ impl Server {
             let meta = house.meta.clone();
             move || meta.read(lease::remembered_steady).map(|_| ()).map_err(|error| error.to_string())
         };
+        let password_changed = {
+            let data_dir = house.data_dir.clone();
+            move |account: &str| {
+                if account == ADMIN {
+                    first_start::forget_password_file(&data_dir);
+                }
+            }
+        };
         let app = Arc::new(App {
             registry: house.registry.clone(),
             access: house.access.clone(),
@@ -374,8 +382,11 @@ impl Server {
             clock: house.clock.clone(),
             metrics: metrics.clone(),
             handshakes: handshakes.clone(),
+            started,
+            data_dir: house.data_dir.clone(),
             tls_port: tls_port(&addresses).unwrap_or(443),
             ready: Box::new(ready),
+            password_changed: Box::new(password_changed),
         });
         let shell = Shell::new(
             app.clone(),

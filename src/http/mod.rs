@@ -3,10 +3,11 @@
 //! A connection comes in through [`listen`], over TLS through [`tls`], and is driven by [`conn`]. Each of its requests
 //! passes the shell of [`service`], which hands it to [`site`]: `/v2` goes on to [`v2`], the rest is answered there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::access::Access;
-use crate::base::{Clock, Config};
+use crate::base::{Clock, Config, Timestamp};
 use crate::ops::handshakes::Handshakes;
 use crate::pki::Pki;
 use crate::registry::Registry;
@@ -48,10 +49,16 @@ pub struct App {
     pub metrics: Metrics,
     /// Clients that refuse our certificate.
     pub handshakes: Handshakes,
+    /// When the server was started.
+    pub started: Timestamp,
+    /// The data directory, to be shown.
+    pub data_dir: PathBuf,
     /// The port of the first TLS listener as it is bound, whatever was asked for; 443 when there is none.
     pub tls_port: u16,
     /// Whether the registry can do its work, for `/readyz`: `Err` says what is missing.
     pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Told when the owner of this account has changed its password here: the file with the first password goes.
+    pub password_changed: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod certificate_renewal;
 mod garbage_collection;
 mod runner;
 mod schedule;
+mod session_expiry;
 mod steady_time;
 mod upload_expiry;
 mod usage_flush;

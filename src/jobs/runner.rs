@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{certificate_renewal, garbage_collection, schedule, steady_time, upload_expiry, usage_flush};
+use super::{
+    certificate_renewal, garbage_collection, schedule, session_expiry, steady_time, upload_expiry, usage_flush,
+};
 use crate::base::{Clock, JobId, Timestamp, id};
 use crate::meta::{MetaError, WriteError, job};
 use crate::model::Job;
@@ -165,6 +167,7 @@ impl Runner {
                 Task::SteadyTime => steady_time::run(&runner.registry).await,
                 Task::GarbageCollection => garbage_collection::run(&runner.registry, runner.clock.now()).await,
                 Task::UsageFlush => usage_flush::run(&runner.registry).await,
+                Task::SessionExpiry => session_expiry::run(&runner.registry, runner.clock.now()).await,
             }
         });
         match handler.join_next().await {

@@ -19,6 +19,7 @@ pub(super) fn all(settings: &Settings) -> Vec<(Task, Duration)> {
         (Task::UploadExpiry, Duration::from_mins(10)),
         (Task::SteadyTime, Duration::from_mins(10)),
         (Task::UsageFlush, Duration::from_mins(5)),
+        (Task::SessionExpiry, Duration::from_hours(1)),
         (Task::GarbageCollection, settings.collect_every),
     ]
 }

@@ -20,6 +20,8 @@ pub enum Task {
     GarbageCollection,
     /// Write down which manifests were pulled.
     UsageFlush,
+    /// Remove the rows of sessions that have ended.
+    SessionExpiry,
 }
 
 impl Task {
@@ -31,6 +33,7 @@ impl Task {
             Self::SteadyTime => "steady_time",
             Self::GarbageCollection => "garbage_collection",
             Self::UsageFlush => "usage_flush",
+            Self::SessionExpiry => "session_expiry",
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Timestamp;
+use crate::meta::{MetaError, gc, job};
 use crate::model::gc::{Progress, Report, Status, Survey};
+use crate::model::job::Task;
 use crate::registry::Registry;
 use crate::registry::gc::{GcError, Options};
 
@@ -48,6 +51,27 @@ pub enum GcReply {
     Survey(Box<Survey>),
     /// How things stand.
     Status(Box<Status>),
+}
+
+/// How collection stands, without a look at what a run would find: that looks at every row, this at three.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// The last run that came to its end.
+    pub last: Option<Report>,
+    /// The run that is going on.
+    pub running: Option<Progress>,
+    /// When the next one begins by itself.
+    pub next: Option<Timestamp>,
+}
+
+/// Tells how collection stands.
+///
+/// # Errors
+/// When the store fails.
+pub fn outlook(registry: &Registry) -> Result<Outlook, MetaError> {
+    let (last, schedule) =
+        registry.meta().read(|tx| Ok((gc::report(tx)?, job::schedule(tx, &Task::GarbageCollection)?)))?;
+    Ok(Outlook { last, running: registry.collector().progress(), next: schedule.map(|schedule| schedule.next) })
 }
 
 /// Does what is asked.

@@ -327,7 +327,7 @@ impl Book {
     }
 }
 
-fn known_word(text: &str) -> Option<&'static str> {
+fn known(word: &str) -> Option<Alert> {
     use Alert::{
         BadCertificate, CertificateExpired, CertificateRevoked, CertificateUnknown, DecryptError, UnknownCa,
         UnsupportedCertificate,
@@ -341,7 +341,36 @@ fn known_word(text: &str) -> Option<&'static str> {
         UnsupportedCertificate,
         DecryptError,
     ];
-    all.into_iter().map(Alert::as_str).find(|word| *word == text)
+    all.into_iter().find(|alert| alert.as_str() == word)
+}
+
+fn known_word(word: &str) -> Option<&'static str> {
+    known(word).map(Alert::as_str)
+}
+
+/// What is likely the matter with a client that refused, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cure {
+    /// The cause, as the second half of "it …".
+    pub cause: &'static str,
+    /// The name that it asked for, where our certificate does not cover it; parsed, so that it may stand in a command.
+    pub uncovered: Option<String>,
+    /// What to run there; none where it would not help.
+    pub command: Option<String>,
+}
+
+/// The cure for a refusal that is remembered, for the pages. `here` is the registry as whoever asks writes it: clients
+/// that asked for no name are given that.
+pub fn cure(pki: &Pki, refusal: &Refusal, here: &RegistryHost) -> Cure {
+    let alert = known(&refusal.alert).unwrap_or(Alert::Other(0));
+    let asked = refusal.asked.as_deref().and_then(|name| RegistryHost::new(name, here.port()).ok());
+    let uncovered = asked.as_ref().map(RegistryHost::host).filter(|host| !pki.covers(host));
+    let host = asked.as_ref().unwrap_or(here);
+    let command = (alert != Alert::CertificateExpired).then(|| {
+        let (ca_pem, sha256) = (pki.ca_pem(), pki.ca_pem_sha256());
+        trust::one_liner(&ScriptInputs { ca_pem: &ca_pem, sha256: &sha256, authority: host })
+    });
+    Cure { cause: alert.meaning(), uncovered, command }
 }
 
 /// One line: who, what for, what it means, what to type there (and here, when the name is not covered).

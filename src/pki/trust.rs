@@ -175,13 +175,9 @@ pub struct OneLiner {
 /// They download in clear from the registry's own TLS port (it answers plain HTTP with `/ca.crt` and `/trust.sh`),
 /// so that they need no other port and no `-k`. The hash of the script is that of [`script`] for the same inputs.
 pub fn one_liners(inputs: &ScriptInputs<'_>) -> Vec<OneLiner> {
-    let base = format!("http://{}", inputs.authority.with_port());
-    let fetch = |file: &str, sha256: &str| {
-        format!("curl -fsS -o {file} {base}/{file} && echo '{sha256}  {file}' | sha256sum -c -")
-    };
     let script_hash = sha256_hex(script(inputs).as_bytes());
-    let run = |only: &str| format!("{} && sudo sh trust.sh{only}", fetch("trust.sh", &script_hash));
-    let ca = fetch("ca.crt", inputs.sha256);
+    let run = |only: &str| format!("{} && sudo sh trust.sh{only}", fetch(inputs, "trust.sh", &script_hash));
+    let ca = fetch_ca(inputs);
     let host = inputs.authority;
     vec![
         OneLiner { client: "all on this machine", command: run(""), note: "docker, podman and the system's store" },
@@ -205,6 +201,57 @@ pub fn one_liners(inputs: &ScriptInputs<'_>) -> Vec<OneLiner> {
             client: "helm",
             command: format!("{ca} && helm registry login --ca-file ca.crt {host}"),
             note: "--ca-file is needed with pull and push too",
+        },
+    ]
+}
+
+/// The command that downloads `ca.crt` and compares it with its SHA-256.
+pub fn fetch_ca(inputs: &ScriptInputs<'_>) -> String {
+    fetch(inputs, "ca.crt", inputs.sha256)
+}
+
+fn fetch(inputs: &ScriptInputs<'_>, file: &str, sha256: &str) -> String {
+    let base = format!("http://{}", inputs.authority.with_port());
+    format!("curl -fsS -o {file} {base}/{file} && echo '{sha256}  {file}' | sha256sum -c -")
+}
+
+/// The commands that put `ca.crt` into a system's store with that system's own tools, for who would rather not run a
+/// script.
+pub fn system_stores(inputs: &ScriptInputs<'_>) -> Vec<OneLiner> {
+    let ca = fetch_ca(inputs);
+    let name = format!("msr-lite-{}.crt", short(inputs.sha256));
+    let (base, sha256) = (format!("http://{}", inputs.authority.with_port()), inputs.sha256);
+    let restart = "daemons that are running, docker too, must be restarted to see it";
+    vec![
+        OneLiner {
+            client: "Debian, Ubuntu, Alpine",
+            command: format!(
+                "{ca} && sudo cp ca.crt /usr/local/share/ca-certificates/{name} && sudo update-ca-certificates"
+            ),
+            note: restart,
+        },
+        OneLiner {
+            client: "RHEL, Fedora, Rocky, Alma",
+            command: format!("{ca} && sudo cp ca.crt /etc/pki/ca-trust/source/anchors/{name} && sudo update-ca-trust"),
+            note: restart,
+        },
+        OneLiner {
+            client: "Windows",
+            command: format!(
+                "curl.exe -fsS -o ca.crt {base}/ca.crt; if ((Get-FileHash ca.crt -Algorithm SHA256).Hash -eq '{}') \
+                 {{ Import-Certificate -FilePath ca.crt -CertStoreLocation Cert:\\LocalMachine\\Root }} else {{ throw \
+                 'ca.crt is not the expected one' }}",
+                sha256.to_ascii_uppercase()
+            ),
+            note: "in a PowerShell that runs as administrator",
+        },
+        OneLiner {
+            client: "macOS",
+            command: format!(
+                "curl -fsS -o ca.crt {base}/ca.crt && echo '{sha256}  ca.crt' | shasum -a 256 -c - && sudo security \
+                 add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain ca.crt"
+            ),
+            note: "then restart Docker Desktop, if it runs",
         },
     ]
 }

@@ -53,7 +53,21 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
         manifest,
     };
     let registry = Registry::new(meta, blobs, clock.clone(), settings);
-    (Arc::new(App { registry, access, pki, config, clock, metrics, handshakes, tls_port: 9443, ready }), healthy)
+    let app = App {
+        registry,
+        access,
+        pki,
+        config,
+        started: clock.now(),
+        data_dir: data.path().to_owned(),
+        clock,
+        metrics,
+        handshakes,
+        tls_port: 9443,
+        ready,
+        password_changed: Box::new(|_| {}),
+    };
+    (Arc::new(app), healthy)
 }
 
 /// Asks the routes alone, from this peer.

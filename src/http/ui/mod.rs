@@ -12,18 +12,22 @@ use hyper::{Method, Request, StatusCode};
 use super::App;
 use super::body::RequestBody;
 use super::reply::{self, Asker, OperationName, Reply};
-use super::request::Context;
+use super::request::{Authority, Context};
 use crate::access::session::{Session, csrf_text};
 use crate::base::Secret;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
 use crate::model::{Caller, Principal};
+use crate::pki::SubjectName;
 use crate::registry::Actor;
 
+mod about;
 mod account;
 pub mod assets;
+mod certificate;
 mod content;
 pub mod csrf;
+mod docs;
 pub mod errors;
 pub mod form;
 mod login;
@@ -31,6 +35,10 @@ pub mod markdown;
 pub mod page;
 pub mod routes;
 pub mod session;
+mod storage;
+mod system;
+mod trusting;
+mod welcome;
 pub mod words;
 
 pub use errors::Failure;
@@ -68,6 +76,10 @@ pub struct Visit<'r> {
     pub csrf: String,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether the script may react to single keys.
+    pub keys: bool,
+    /// The name or address that the browser used, where it is none of ours.
+    pub unknown_host: Option<String>,
     /// What the browser calls itself; at most 256 bytes of it.
     pub agent: String,
     /// The query's fields.
@@ -92,6 +104,7 @@ impl Visit<'_> {
             csrf: self.csrf.clone(),
             nav,
             theme: self.theme,
+            keys: self.keys,
             request_id: self.ctx.id.clone(),
             host: self.ctx.authority.clone(),
             base,
@@ -203,6 +216,8 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         caller: Caller::anonymous(),
         csrf: text,
         theme: session::theme(&head.headers),
+        keys: session::keys(&head.headers),
+        unknown_host: unknown_host(ctx, &head),
         agent,
         query: Fields::parse(head.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
@@ -228,6 +243,16 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
     }
     reply.extensions_mut().insert(Asker(visit.caller.principal.name().to_owned()));
     named(visit.page.name(), reply)
+}
+
+/// The name by which the browser reached us, if our certificate does not cover it and it could.
+fn unknown_host(ctx: &Context, head: &hyper::http::request::Parts) -> Option<String> {
+    if ctx.own_host.is_some() {
+        return None;
+    }
+    let used = super::request::used_authority(head).ok()??;
+    let name: SubjectName = Authority::parse(used)?.host.parse().ok()?;
+    Some(name.to_string())
 }
 
 fn named(operation: &'static str, mut reply: Reply) -> Reply {
@@ -264,8 +289,18 @@ async fn admit(
         PageRequest::Home => Ok(home(visit)),
         PageRequest::Login => login::serve(visit).await,
         PageRequest::Logout => login::sign_out(visit, token).await,
+        PageRequest::Welcome => welcome::serve(visit),
+        PageRequest::Account => account::serve(visit),
+        PageRequest::Password => account::change_password(visit).await,
         PageRequest::Preferences => account::preferences(visit),
-        _ => content::serve(visit).await,
+        PageRequest::System => system::serve(visit),
+        PageRequest::Storage => storage::serve(visit).await,
+        PageRequest::Collect => Ok(storage::collect(visit)),
+        PageRequest::Certificate => Ok(certificate::serve(visit)),
+        PageRequest::AddName => certificate::add_name(visit).await,
+        PageRequest::About => Ok(about::serve(visit)),
+        PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Nav {
     Repositories,
     /// The registry itself.
     System,
+    /// Who is signed in.
+    Account,
 }
 
 /// Light or dark; a preference of the browser's user, kept in a cookie.
@@ -77,6 +79,8 @@ pub struct Frame {
     pub nav: Nav,
     /// Light or dark.
     pub theme: Theme,
+    /// Whether the script may react to single keys.
+    pub keys: bool,
     /// The request's id.
     pub request_id: String,
     /// The registry as commands name it: host, and port unless it is 443.

@@ -15,6 +15,9 @@ pub const VISITOR: &str = "__Host-visitor";
 /// Light or dark.
 pub const THEME: &str = "__Host-theme";
 
+/// `off` where single keys shall do nothing.
+pub const KEYS: &str = "__Host-keys";
+
 /// The longest value that is looked at.
 const MAX_VALUE: usize = 128;
 
@@ -35,6 +38,11 @@ pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// The theme that the browser's user chose.
 pub fn theme(headers: &HeaderMap) -> Theme {
     cookie(headers, THEME).and_then(Theme::parse).unwrap_or_default()
+}
+
+/// Whether the script may react to single keys (WCAG 2.2, 2.1.4: they can be switched off).
+pub fn keys(headers: &HeaderMap) -> bool {
+    cookie(headers, KEYS) != Some("off")
 }
 
 /// Sets a cookie that lasts as long as the browser runs, or for `max_age` seconds. `value` holds letters, digits, `-`

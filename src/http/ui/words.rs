@@ -1,14 +1,41 @@
 //! Numbers, times and digests as people read them; the templates' macros are made of these.
 
-use std::borrow::Borrow;
 use std::time::Duration;
 
 use crate::base::Timestamp;
 
+/// A value behind any number of references: templates hand their arguments on so.
+pub trait Plain<T> {
+    /// The value.
+    fn plain(&self) -> T;
+}
+
+macro_rules! plain {
+    ($($type:ty),*) => {
+        $(impl Plain<$type> for $type {
+            fn plain(&self) -> $type {
+                *self
+            }
+        })*
+    };
+}
+plain!(u64, Timestamp, Duration);
+
+impl<T, P: Plain<T> + ?Sized> Plain<T> for &P {
+    fn plain(&self) -> T {
+        P::plain(self)
+    }
+}
+
+/// Whether two texts are the same, behind any number of references.
+pub fn same(one: impl AsRef<str>, other: impl AsRef<str>) -> bool {
+    one.as_ref() == other.as_ref()
+}
+
 /// Bytes in decimal units, as registries and disks are sold: `0 B`, `41 kB`, `23.4 MB`.
-pub fn size(bytes: impl Borrow<u64>) -> String {
+pub fn size(bytes: impl Plain<u64>) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let bytes = *bytes.borrow();
+    let bytes = bytes.plain();
     let mut power = 0;
     let mut scale = 1_u64;
     while power + 1 < UNITS.len() && bytes / scale >= 1000 {
@@ -26,8 +53,8 @@ pub fn size(bytes: impl Borrow<u64>) -> String {
 }
 
 /// A number with narrow spaces between groups of three: `12 044`.
-pub fn number(number: impl Borrow<u64>) -> String {
-    let digits = number.borrow().to_string();
+pub fn number(number: impl Plain<u64>) -> String {
+    let digits = number.plain().to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -39,15 +66,15 @@ pub fn number(number: impl Borrow<u64>) -> String {
 }
 
 /// A time for `datetime`, to the second: `2026-11-22T10:00:00Z`.
-pub fn machine_time(time: impl Borrow<Timestamp>) -> String {
-    time.borrow().to_string().split('.').next().map_or_else(String::new, |text| {
+pub fn machine_time(time: impl Plain<Timestamp>) -> String {
+    time.plain().to_string().split('.').next().map_or_else(String::new, |text| {
         let text = text.trim_end_matches('Z');
         format!("{text}Z")
     })
 }
 
 /// The same for people: `2026-11-22 10:00 UTC`.
-pub fn time(time: impl Borrow<Timestamp>) -> String {
+pub fn time(time: impl Plain<Timestamp>) -> String {
     let text = machine_time(time);
     match (text.get(..10), text.get(11..16)) {
         (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
@@ -56,8 +83,8 @@ pub fn time(time: impl Borrow<Timestamp>) -> String {
 }
 
 /// A duration in its two largest units: `12 d 4 h`, `3 min`, `20 s`.
-pub fn duration(duration: impl Borrow<Duration>) -> String {
-    let seconds = duration.borrow().as_secs();
+pub fn duration(duration: impl Plain<Duration>) -> String {
+    let seconds = duration.plain().as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
