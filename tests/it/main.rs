@@ -13,6 +13,7 @@ mod gc;
 mod gc_soak;
 mod harness;
 mod jobs;
+mod kinds;
 mod limits;
 mod manifests;
 mod referrers;
