@@ -166,6 +166,18 @@ pub fn is_anywhere(tx: &impl Read, digest: &Digest) -> Result<bool, MetaError> {
     Ok(!tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 1)?.is_empty())
 }
 
+/// Whether another repository than this one has the manifest.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_elsewhere(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<bool, MetaError> {
+    let prefix = Key::new().digest(digest);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let own = prefix.clone().u64(repo.0);
+    let rows = tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 2)?;
+    Ok(rows.iter().any(|(key, _)| key.as_slice() != own.as_bytes()))
+}
+
 fn pieces(size: u64) -> u64 {
     size.div_ceil(PIECE as u64)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{EventId, RepoId, Timestamp};
+use crate::oci::kind::Kind;
 use crate::oci::{Digest, MediaType, RepoName, Tag};
 
 use super::principal::Principal;
@@ -34,7 +35,8 @@ pub enum Happening {
         /// Its name.
         name: RepoName,
     },
-    /// A manifest was stored or stored again.
+    /// A manifest was stored or stored again. One for each manifest, also for those that are pushed by digest as parts
+    /// of another one; who asks what was pushed under a name looks at [`Happening::TagPushed`].
     ManifestPushed {
         /// Where.
         name: RepoName,
@@ -45,6 +47,27 @@ pub enum Happening {
         /// The tags that point at it since this push.
         tags: Vec<Tag>,
     },
+    /// A tag was pushed: written, also when it points where it pointed before. One for each tag of a push and none for
+    /// what is pushed by digest, so that an application is one such event (docker app 0.8: and one for its invocation
+    /// image's tag) however many parts it has. A client that writes a tag several times in one push (docker app 0.9:
+    /// the invocation image, then the index) makes as many events: each could have been its last.
+    TagPushed {
+        /// Where.
+        name: RepoName,
+        /// Which.
+        tag: Tag,
+        /// What it points at since.
+        digest: Digest,
+        /// What that is.
+        kind: Kind,
+        /// The other tag of the pair as of this push: of an application its invocation image's, of that the
+        /// application's. docker app pushes the invocation image first, so that only the application's event has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pair: Option<Tag>,
+        /// The members of an application as its index lists them, at most [`PushedMember::MOST`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        members: Vec<PushedMember>,
+    },
     /// A tag was deleted.
     TagDeleted {
         /// Where.
@@ -53,6 +76,9 @@ pub enum Happening {
         tag: Tag,
         /// What it pointed at.
         digest: Digest,
+        /// Whether an administrator forced it although an application needed it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        forced: bool,
     },
     /// A manifest was deleted, and with it the tags that pointed at it.
     ManifestDeleted {
@@ -62,6 +88,12 @@ pub enum Happening {
         digest: Digest,
         /// The tags that went with it.
         tags: Vec<Tag>,
+        /// What belonged to it, was needed by nothing else and went with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<Digest>,
+        /// Whether an administrator forced it although an application needed it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        forced: bool,
     },
     /// Collection took away a manifest: nothing referred to it, and it was not used for long.
     ManifestCollected {
@@ -82,4 +114,54 @@ pub enum Happening {
         /// Whose.
         account: String,
     },
+}
+
+/// A member of an application that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedMember {
+    /// `config`, `invocation` or `component`.
+    pub role: String,
+    /// The component's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Its manifest.
+    pub digest: Digest,
+}
+
+impl PushedMember {
+    /// The most members that one event lists; an event is one row, and rows are small.
+    pub const MOST: usize = 100;
+    /// The most bytes of a name.
+    pub const NAME: usize = 255;
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oci::Algorithm;
+
+    /// Rows of earlier versions have fewer fields, and rows of this one no more than they need.
+    #[test]
+    fn what_was_written_before_is_read() {
+        let digest = Digest::of(Algorithm::Sha256, b"x");
+        let old = json!({ "tag_deleted": { "name": "a/b", "tag": "1", "digest": digest } });
+        let read: Happening = serde_json::from_value(old.clone()).unwrap();
+        assert!(matches!(read, Happening::TagDeleted { forced: false, .. }));
+        assert_eq!(serde_json::to_value(&read).unwrap(), old);
+        let old = json!({ "manifest_deleted": { "name": "a/b", "digest": digest, "tags": [] } });
+        let read: Happening = serde_json::from_value(old.clone()).unwrap();
+        assert!(matches!(&read, Happening::ManifestDeleted { forced: false, parts, .. } if parts.is_empty()));
+        assert_eq!(serde_json::to_value(&read).unwrap(), old);
+        let pushed = json!({ "tag_pushed": { "name": "a/b", "tag": "1", "digest": digest, "kind": "application",
+            "pair": "1-invoc", "members": [{ "role": "config", "digest": digest }] } });
+        let read: Happening = serde_json::from_value(pushed.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), pushed);
+    }
 }

@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::apps::{Living, Pair, living, pair_of};
 use super::commit::{Change, Proposal};
 use super::{RegistryError, Settings};
 use crate::base::RepoId;
-use crate::meta::{Read, blob, lease, manifest, repo};
+use crate::meta::{Read, blob, lease, manifest, repo, tag};
 use crate::oci::manifest::Role;
-use crate::oci::{Code, Digest, MediaType};
+use crate::oci::{Code, Digest, MediaType, Reference, RepoName, Tag};
 
 /// For how long a repository that lost content is asked to get it back rather than to go without it.
 pub(super) const LOST_KEPT: Duration = Duration::from_hours(30 * 24);
@@ -50,6 +51,60 @@ pub struct Facts {
     pub stored_type: Option<MediaType>,
     /// For a blob to be deleted: a manifest of the repository that needs it.
     pub needed_by: Option<Digest>,
+    /// For a tag or manifest to be deleted: the living application that it belongs to.
+    pub part_of: Option<PartOf>,
+}
+
+/// What keeps a part of an application from being deleted by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartOf {
+    /// The tag is the one of the invocation image of the application with this tag.
+    InvocationTag(Tag),
+    /// The manifest is a member of this application, which lives by this tag.
+    Member(Digest, Tag),
+    /// More manifests list it than can be asked at once.
+    Unknown,
+}
+
+impl PartOf {
+    /// The living application that a tag or manifest of the repository belongs to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn find(tx: &impl Read, repo: RepoId, reference: &Reference) -> Result<Option<Self>, RegistryError> {
+        match reference {
+            Reference::Tag(name) => {
+                // Any other tag is but a name: what it points at stays, and so does the application.
+                let Some(row) = tag::get(tx, repo, name)? else { return Ok(None) };
+                let pair = pair_of(tx, repo, name, &row.digest)?;
+                Ok(pair.and_then(|Pair { other, is_invocation }| is_invocation.then_some(Self::InvocationTag(other))))
+            }
+            Reference::Digest(digest) => Ok(living(tx, repo, digest)?.map(|living| match living {
+                Living::Application { digest, tag } => Self::Member(digest, tag),
+                Living::Unknown => Self::Unknown,
+            })),
+        }
+    }
+
+    /// Why the part is not deleted by itself, and what to do.
+    pub fn refusal(&self, repo: &RepoName, reference: &Reference) -> String {
+        match self {
+            Self::InvocationTag(tag) => format!(
+                "{reference} is the invocation image of the application {repo}:{tag}; delete that first, or both together"
+            ),
+            Self::Member(_, tag) => {
+                format!("{reference} is a part of the application {repo}:{tag}; delete that first")
+            }
+            Self::Unknown => format!(
+                "too many manifests of {repo} list {reference} to tell whether an application among them needs it; delete \
+                 some of them first"
+            ),
+        }
+    }
+
+    fn digests(&self) -> Vec<Digest> {
+        if let Self::Member(digest, _) = self { vec![*digest] } else { Vec::new() }
+    }
 }
 
 impl Facts {
@@ -83,13 +138,24 @@ impl Facts {
                     facts.needed_by = manifest::parents(tx, repo, digest, 1)?.into_iter().next();
                 }
             }
-            Change::PublishBlob { .. }
-            | Change::MountBlob { .. }
-            | Change::DeleteTag(_)
-            | Change::DeleteManifest(_)
-            | Change::CollectManifest(_) => {}
+            Change::PublishBlob { .. } | Change::MountBlob { .. } | Change::CollectManifest(_) => {}
+            Change::DeleteTag(_) | Change::DeleteManifest(_) | Change::DeleteUnit(_) => {
+                if let (Some(repo), Some((reference, _))) = (facts.repo, deleted(&proposal.change)) {
+                    facts.part_of = PartOf::find(tx, repo, &reference)?;
+                }
+            }
         }
         Ok(facts)
+    }
+}
+
+/// The tag or manifest that a change deletes, and whether that is forced.
+fn deleted(change: &Change) -> Option<(Reference, bool)> {
+    match change {
+        Change::DeleteTag(tag) => Some((Reference::Tag(tag.clone()), false)),
+        Change::DeleteManifest(digest) => Some((Reference::Digest(*digest), false)),
+        Change::DeleteUnit(deletion) => Some((deletion.reference.clone(), deletion.options.force)),
+        _ => None,
     }
 }
 
@@ -115,6 +181,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("one type for each manifest", one_type),
     ("complete manifests", references_are_here),
     ("blobs in use", blob_is_not_needed),
+    ("members of applications", no_application_needs_it),
 ];
 
 /// The same bytes under two types could mean two things (CVE-2021-41190); the first type stands.
@@ -170,5 +237,18 @@ fn blob_is_not_needed(facts: &Facts, _: &Proposal, _: &Settings) -> Verdict {
             digests: vec![parent],
         },
         None => Verdict::Allow,
+    }
+}
+
+/// An application is one unit: none of its parts goes by itself while it lives. An administrator may force it, which the
+/// event tells.
+fn no_application_needs_it(facts: &Facts, proposal: &Proposal, _: &Settings) -> Verdict {
+    match (&facts.part_of, deleted(&proposal.change)) {
+        (Some(part), Some((reference, false))) => Verdict::Deny {
+            code: Code::Denied,
+            message: part.refusal(&proposal.repo, &reference),
+            digests: part.digests(),
+        },
+        _ => Verdict::Allow,
     }
 }

@@ -13,12 +13,13 @@ use super::{Registry, RegistryError};
 use crate::base::RepoId;
 use crate::meta::manifest::{self, ManifestRow};
 use crate::meta::{Read, blob, referrer, tag};
+use crate::model::event::PushedMember;
 use crate::oci::bundle::{Bundle, BundleImage, MAX_DOCUMENT};
 use crate::oci::kind::{ChildRole, Kind, role_of_child};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepoName, Tag};
 
 pub(super) use living::{Living, living};
-pub(super) use pair::{Pair, invocation_images, pair_of};
+pub(super) use pair::{Pair, pair_of};
 
 /// An application of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +135,24 @@ const PARENTS: usize = 1_000;
 const ATTACHED: usize = 200;
 /// The layer of a Compose application that is its file.
 const COMPOSE_FILE: &str = "application/vnd.docker.compose.file+yaml";
+
+/// The members of an application as the event of its push lists them.
+pub(super) fn pushed_members(kind: Kind, index: &Manifest) -> Vec<PushedMember> {
+    // The images of a Compose application come later, in an index of their own.
+    let children = index.children().filter(|_| is_application(kind));
+    let member = |child: &Descriptor| {
+        let (role, name) = match role_of_child(index, child) {
+            ChildRole::CnabConfig => (MemberRole::Config, None),
+            ChildRole::CnabInvocation => (MemberRole::Invocation, None),
+            ChildRole::CnabComponent { name, .. } => (MemberRole::Component, name),
+            _ => (MemberRole::Component, None),
+        };
+        let mut name = name.unwrap_or_default();
+        name.truncate(name.floor_char_boundary(PushedMember::NAME));
+        PushedMember { role: role.as_str().to_owned(), name, digest: child.digest }
+    };
+    children.take(PushedMember::MOST).map(member).collect()
+}
 
 /// Whether this is an application, whatever tool made it.
 pub(super) const fn is_application(kind: Kind) -> bool {

@@ -47,6 +47,8 @@ pub enum Change {
     DeleteTag(Tag),
     /// Take a manifest away, and every tag that points at it.
     DeleteManifest(Digest),
+    /// Take a tag or a manifest away with what is a part of it and needed by nothing else.
+    DeleteUnit(delete::Deletion),
     /// Take a blob from a repository.
     DeleteBlob(Digest),
     /// Take away a manifest that nobody needs, if that is still so.
@@ -174,8 +176,9 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
             committed.missing = facts.missing.iter().map(|missing| missing.digest).collect();
             push::put_manifest(&mut step, manifest, &committed.missing)?;
         }
-        Change::DeleteTag(tag) => delete::tag(&mut step, tag)?,
-        Change::DeleteManifest(digest) => delete::manifest(&mut step, digest)?,
+        Change::DeleteTag(tag) => delete::tag(&mut step, tag, false)?,
+        Change::DeleteManifest(digest) => delete::manifest(&mut step, digest, Vec::new(), false)?,
+        Change::DeleteUnit(deletion) => delete::unit(&mut step, deletion, facts.part_of.is_some())?,
         Change::DeleteBlob(digest) => delete::blob(&mut step, digest)?,
         Change::CollectManifest(unused) => committed.collected = untagged::collect(&mut step, unused)?,
     }

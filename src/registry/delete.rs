@@ -1,8 +1,17 @@
 //! Deleting tags, manifests and blobs. What goes at once is the name; bytes wait for collection.
+//!
+//! Clients delete by the specification: a tag and no more (its manifest stays, untagged), or a manifest with its tags and
+//! no more. People delete units ([`Registry::delete_with`]): what belongs to a tag or manifest and is needed by nothing
+//! else goes with it, and [`Registry::plan_deletion`] says beforehand what that is. Neither takes a part of a living
+//! application (`admission`).
+
+mod plan;
 
 use std::collections::BTreeSet;
 
+use super::admission::PartOf;
 use super::commit::{Change, Proposal, Step};
+use super::pull::stored_manifest;
 use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError};
 use crate::meta::{blob, lease, manifest, referrer, repo, tag};
@@ -17,7 +26,8 @@ impl Registry {
     /// Deletes a tag, or a manifest with all its tags (end-9).
     ///
     /// # Errors
-    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], a refusal, or the store's fault.
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], a refusal (also when a living application needs
+    /// it), or the store's fault.
     pub async fn delete_manifest(
         &self,
         actor: Actor,
@@ -42,7 +52,7 @@ impl Registry {
     }
 }
 
-pub(super) fn tag(step: &mut Step<'_>, name: &Tag) -> Result<(), RegistryError> {
+pub(super) fn tag(step: &mut Step<'_>, name: &Tag, forced: bool) -> Result<(), RegistryError> {
     let row = tag::get(step.tx, step.repo, name)?.ok_or_else(|| RegistryError::ManifestUnknown {
         repo: step.name.clone(),
         reference: Reference::Tag(name.clone()),
@@ -51,15 +61,54 @@ pub(super) fn tag(step: &mut Step<'_>, name: &Tag) -> Result<(), RegistryError> 
     tag::remove(step.tx, step.repo, name, &row, step.stamp.now, step.actor.principal.name(), moved);
     // From now on its time without a tag runs.
     manifest::touch(step.tx, step.repo, &row.digest, step.stamp.steady)?;
-    step.happenings.push(Happening::TagDeleted { name: step.name.clone(), tag: name.clone(), digest: row.digest });
+    step.happenings.push(Happening::TagDeleted {
+        name: step.name.clone(),
+        tag: name.clone(),
+        digest: row.digest,
+        forced,
+    });
     Ok(())
 }
 
-pub(super) fn manifest(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryError> {
+pub(super) fn manifest(
+    step: &mut Step<'_>,
+    digest: &Digest,
+    parts: Vec<Digest>,
+    forced: bool,
+) -> Result<(), RegistryError> {
     let Removed { tags, .. } = remove_manifest(step, digest)?;
-    step.tell(|step| TraceEvent::ManifestDeleted { repo: step.name.clone(), digest: *digest, collected: false });
-    step.happenings.push(Happening::ManifestDeleted { name: step.name.clone(), digest: *digest, tags });
+    for part in &parts {
+        remove_manifest(step, part)?;
+    }
+    for digest in std::iter::once(digest).chain(&parts).copied() {
+        step.tell(|step| TraceEvent::ManifestDeleted { repo: step.name.clone(), digest, collected: false });
+    }
+    let name = step.name.clone();
+    step.happenings.push(Happening::ManifestDeleted { name, digest: *digest, tags, parts, forced });
     Ok(())
+}
+
+/// Deletes a unit as it is planned now: the plan that somebody saw may be old.
+pub(super) fn unit(step: &mut Step<'_>, deletion: &Deletion, needed: bool) -> Result<(), RegistryError> {
+    let Deletion { reference, options } = deletion;
+    let (repo, digest, _) = stored_manifest(step.tx, step.name, reference)?;
+    let plan::Outcome { tags, mut manifests, .. } = plan::outcome(step.tx, repo, reference, digest, *options)?;
+    let forced = needed && options.force;
+    for name in &tags {
+        // A manifest that is deleted by its digest takes its own tags with it.
+        if matches!(reference, Reference::Tag(_)) || !points_at(step, name, &digest)? {
+            tag(step, name, forced)?;
+        }
+    }
+    if manifests.is_empty() {
+        return Ok(());
+    }
+    let parts = manifests.split_off(1);
+    manifest(step, &digest, parts, forced)
+}
+
+fn points_at(step: &Step<'_>, name: &Tag, digest: &Digest) -> Result<bool, RegistryError> {
+    Ok(tag::get(step.tx, step.repo, name)?.is_some_and(|row| row.digest == *digest))
 }
 
 /// What went with a manifest.
@@ -125,7 +174,7 @@ pub(super) fn blob(step: &mut Step<'_>, digest: &Digest) -> Result<(), RegistryE
 /// What a deletion would do, for a person to look at first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletePlan {
-    /// What goes: tags, and manifests that nothing keeps, in words with their reference.
+    /// What goes: tags, and manifests that nothing keeps, in words with their reference; first what was asked for.
     pub goes: Vec<PlanLine>,
     /// What stays although it belongs to it, and why.
     pub stays: Vec<PlanLine>,
@@ -157,6 +206,15 @@ pub struct DeleteOptions {
     pub force: bool,
 }
 
+/// A deletion of a tag or a manifest with what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Of what.
+    pub reference: Reference,
+    /// How.
+    pub options: DeleteOptions,
+}
+
 impl Registry {
     /// What deleting a tag or a manifest would do.
     ///
@@ -168,13 +226,26 @@ impl Registry {
         reference: &Reference,
         options: DeleteOptions,
     ) -> Result<DeletePlan, RegistryError> {
-        todo!("{name} {reference} {options:?}")
+        self.meta().read(|tx| {
+            let (repo, digest, _) = stored_manifest(tx, name, reference)?;
+            let outcome = plan::outcome(tx, repo, reference, digest, options)?;
+            let part_of = PartOf::find(tx, repo, reference)?;
+            Ok(DeletePlan {
+                frees: plan::frees(tx, repo, &outcome)?,
+                goes: outcome.goes,
+                stays: outcome.stays,
+                with_invocation: outcome.pairs.into_iter().next(),
+                refused: part_of.map(|part| part.refusal(name, reference)),
+            })
+        })
     }
 
-    /// Deletes a tag, or a manifest with all its tags, as [`Registry::plan_deletion`] said.
+    /// Deletes a tag, or a manifest with all its tags, and what belongs to it and is needed by nothing else, as
+    /// [`Registry::plan_deletion`] says, in one commit. Bytes are freed by the first collection after their lease.
     ///
     /// # Errors
-    /// As [`Registry::delete_manifest`]; a refusal when a living application needs it and it is not forced.
+    /// As [`Registry::delete_manifest`]; a refusal when a living application needs it and it is not forced. Whether the
+    /// actor may force it is for the caller to ask.
     pub async fn delete_with(
         &self,
         actor: Actor,
@@ -182,6 +253,8 @@ impl Registry {
         reference: &Reference,
         options: DeleteOptions,
     ) -> Result<(), RegistryError> {
-        todo!("{actor:?} {name} {reference} {options:?}")
+        let change = Change::DeleteUnit(Deletion { reference: reference.clone(), options });
+        self.commit(Proposal { actor, repo: name.clone(), change }).await?;
+        Ok(())
     }
 }

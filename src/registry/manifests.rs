@@ -3,6 +3,7 @@
 mod tree;
 
 pub use tree::ReferrerNode;
+pub(super) use tree::attached;
 
 use super::apps::{Application, Pair, is_application, pair_of, small_blob};
 use super::content::Look;

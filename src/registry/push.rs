@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::commit::{Change, Committed, Proposal, Step};
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError};
+use super::{Actor, Registry, RegistryError, apps};
 use crate::meta::manifest::{Edge, ManifestRow};
 use crate::meta::{lease, manifest, referrer, repo, tag};
 use crate::model::event::Happening;
@@ -146,6 +146,17 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         media_type: row.media_type,
         tags: new.tags.clone(),
     });
+    for name in &new.tags {
+        let pair = apps::pair_of(step.tx, id, name, &new.digest)?.map(|pair| pair.other);
+        step.happenings.push(Happening::TagPushed {
+            name: step.name.clone(),
+            tag: name.clone(),
+            digest: new.digest,
+            kind: new.summary.kind,
+            pair,
+            members: apps::pushed_members(new.summary.kind, read),
+        });
+    }
     Ok(())
 }
 

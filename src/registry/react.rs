@@ -14,6 +14,7 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
     match what {
         Happening::RepositoryCreated { .. }
         | Happening::ManifestPushed { .. }
+        | Happening::TagPushed { .. }
         | Happening::TagDeleted { .. }
         | Happening::ManifestDeleted { .. }
         | Happening::ManifestCollected { .. }

@@ -189,11 +189,12 @@ on_each_engine! {
         let names: Vec<&str> = events.iter().map(|event| match event.what {
             Happening::RepositoryCreated { .. } => "created",
             Happening::ManifestPushed { .. } => "pushed",
+            Happening::TagPushed { .. } => "tag pushed",
             Happening::TagDeleted { .. } => "tag deleted",
             Happening::ManifestDeleted { .. } => "manifest deleted",
             _ => "other",
         }).collect();
-        assert_eq!(names, ["created", "pushed", "tag deleted", "manifest deleted"]);
+        assert_eq!(names, ["created", "pushed", "tag pushed", "tag deleted", "manifest deleted"]);
         assert!(events.iter().all(|event| event.actor.name() == "admin" && event.address.as_deref() == Some("127.0.0.1")));
     }
 }

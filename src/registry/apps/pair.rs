@@ -21,10 +21,11 @@ pub(in crate::registry) struct Pair {
     pub(in crate::registry) is_invocation: bool,
 }
 
-/// The invocation images that an application's index lists.
-pub(in crate::registry) fn invocation_images(index: &Manifest) -> impl Iterator<Item = &Digest> {
+/// The invocation image that an application's index lists; the first, should there be several (clients take exactly
+/// one).
+fn invocation_image(index: &Manifest) -> Option<&Digest> {
     let is_invocation = |child: &&crate::oci::Descriptor| role_of_child(index, child) == ChildRole::CnabInvocation;
-    index.children().filter(is_invocation).map(|child| &child.digest)
+    index.children().find(is_invocation).map(|child| &child.digest)
 }
 
 /// The other tag of the pair in which `name`, which points at `digest`, stands; `None` when it stands in none.
@@ -62,5 +63,5 @@ fn has_invocation_image(
         return Ok(false);
     }
     let Some(index) = Look::new(tx, repo).read(application)? else { return Ok(false) };
-    Ok(invocation_images(&index).any(|digest| digest == image))
+    Ok(invocation_image(&index) == Some(image))
 }
