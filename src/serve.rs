@@ -429,6 +429,11 @@ impl Server {
         &self.house.pki
     }
 
+    /// The clients that refused the certificate.
+    pub fn handshakes(&self) -> &Handshakes {
+        &self.app.handshakes
+    }
+
     /// The job runner. Tests call its `drain`; [`run`] lets it run.
     pub fn runner(&self) -> &Runner {
         &self.runner

@@ -17,6 +17,8 @@ use crate::model::permission::Verdict;
 use crate::model::{Action, Principal};
 use crate::oci::RepoName;
 
+mod sessions;
+
 const PASSWORD: &str = "correct horse";
 const HERE: &str = "192.0.2.1";
 const THERE: &str = "192.0.2.2";

@@ -22,6 +22,10 @@ pub enum Task {
     UsageFlush,
     /// Remove the rows of sessions that have ended.
     SessionExpiry,
+    /// Take away the rows of deleted repositories.
+    RepositoryRemoval,
+    /// Make the rows of lists and searches anew.
+    Reindex,
 }
 
 impl Task {
@@ -34,6 +38,8 @@ impl Task {
             Self::GarbageCollection => "garbage_collection",
             Self::UsageFlush => "usage_flush",
             Self::SessionExpiry => "session_expiry",
+            Self::RepositoryRemoval => "repository_removal",
+            Self::Reindex => "reindex",
         }
     }
 }

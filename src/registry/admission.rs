@@ -138,7 +138,12 @@ impl Facts {
                     facts.needed_by = manifest::parents(tx, repo, digest, 1)?.into_iter().next();
                 }
             }
-            Change::PublishBlob { .. } | Change::MountBlob { .. } | Change::CollectManifest(_) => {}
+            Change::PublishBlob { .. }
+            | Change::MountBlob { .. }
+            | Change::CollectManifest(_)
+            | Change::CreateRepository(_)
+            | Change::ChangeRepository(_)
+            | Change::DeleteRepository => {}
             Change::DeleteTag(_) | Change::DeleteManifest(_) | Change::DeleteUnit(_) => {
                 if let (Some(repo), Some((reference, _))) = (facts.repo, deleted(&proposal.change)) {
                     facts.part_of = PartOf::find(tx, repo, &reference)?;

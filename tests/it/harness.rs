@@ -7,7 +7,7 @@ use msr_lite::base::{Clock, Config, Timestamp};
 use msr_lite::meta::Mode;
 use msr_lite::oci::{Algorithm, Digest};
 use msr_lite::serve::{Seams, ServeOptions, Server};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -86,6 +86,11 @@ impl Lab {
         self.server = start(self.data.path(), &self.config, &self.clock, self.mode).await;
         self.client = client(&self.server);
         self
+    }
+
+    /// A client that goes nowhere by itself: redirects are answers like others.
+    pub(crate) fn strict_client(&self) -> Client {
+        client_builder(&self.server).redirect(reqwest::redirect::Policy::none()).build().unwrap()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -179,6 +184,10 @@ async fn start(data: &Path, config: &Config, clock: &Clock, engine: Mode) -> Ser
 }
 
 fn client(server: &Server) -> Client {
+    client_builder(server).build().unwrap()
+}
+
+fn client_builder(server: &Server) -> ClientBuilder {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     let pem = server.pki().ca_pem();
@@ -189,7 +198,7 @@ fn client(server: &Server) -> Client {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_mins(1)).no_proxy().build().unwrap()
+    Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_mins(1)).no_proxy()
 }
 
 pub(crate) fn descriptor(media_type: &str, digest: &Digest, size: usize) -> Value {

@@ -106,7 +106,7 @@ impl Frame {
     /// The command for it.
     pub fn curl(&self) -> Option<String> {
         let path = self.api.as_deref()?;
-        let user = self.user.as_deref().map(|user| format!(" -u {user}")).unwrap_or_default();
+        let user = self.user.as_deref().map(|user| format!(" -u {}", quoted(user))).unwrap_or_default();
         Some(format!("curl --cacert ca.crt{user} '{}{path}'", self.base))
     }
 
@@ -123,6 +123,16 @@ impl Frame {
     /// Where the sprite is; an icon is `<use href="{{ frame.icons() }}#name">`.
     pub fn icons(&self) -> &'static str {
         assets::url("icons.svg")
+    }
+}
+
+/// A word as a POSIX shell reads it back: it stands in commands that people copy.
+pub fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':' | b'@' | b',');
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -144,4 +154,32 @@ fn html_reply(status: StatusCode, html: String) -> Reply {
         reply.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_commands_are_quoted() {
+        for (word, quoted_word) in [
+            ("alice", "alice"),
+            ("registry.lab:8443/a_b-c", "registry.lab:8443/a_b-c"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("a;rm -rf /", "'a;rm -rf /'"),
+            ("it's", "'it'\\''s'"),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(quoted(word), quoted_word);
+        }
+    }
+
+    #[test]
+    fn themes_are_read_back() {
+        for theme in [Theme::Auto, Theme::Light, Theme::Dark] {
+            assert_eq!(Theme::parse(theme.as_str()), Some(theme));
+        }
+        assert_eq!(Theme::parse("blue"), None);
+    }
 }

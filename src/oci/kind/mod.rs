@@ -150,6 +150,11 @@ impl Kind {
     }
 }
 
+/// The version of the table of rules; rows that an older one decided are indexed again.
+pub fn rules_version() -> u32 {
+    TABLE.version
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
