@@ -6,6 +6,7 @@
 //! ([`super::body::RequestBody`]).
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -412,48 +413,61 @@ impl Drop for Ticket {
 }
 
 /// Serves HTTP over `io` until the client or the server has had enough.
-pub async fn serve<R, IO>(shell: Arc<Shell<R>>, link: Arc<Link>, io: IO, http: &Http, mut stop: Stop)
+///
+/// Connections are idle for most of their lives, and each keeps its future all that while. So it is kept small: this is
+/// no `async fn`, which would keep room for its argument `io` beside the connection that `io` was moved into; and hyper,
+/// which keeps room for one request's future in each connection, gets a box for that instead of the largest of them.
+pub fn serve<R, IO>(
+    shell: Arc<Shell<R>>,
+    link: Arc<Link>,
+    io: IO,
+    version: Version,
+    mut stop: Stop,
+) -> impl Future<Output = ()> + Send + 'static
 where
     R: Routes,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let grace = Duration::from_secs(shell.limits.progress_seconds);
+    let http = shell.http.clone();
     let service = {
         let link = link.clone();
-        hyper::service::service_fn(move |request| shell.clone().handle(link.clone(), request))
+        hyper::service::service_fn(move |request| Box::pin(shell.clone().handle(link.clone(), request)))
     };
-    let connection = http.builder.serve_connection(TokioIo::new(io), service);
-    tokio::pin!(connection);
-    let mut closing: Option<Instant> = None;
-    loop {
-        let now = Instant::now();
-        let wake = match (link.watch.judge(now), closing) {
-            (Verdict::Stalled, _) => {
-                tracing::debug!(peer = %link.ends.peer, "cut: the client takes nothing of its answer");
-                return link.cut();
-            }
-            (Verdict::Idle, None) => {
-                connection.as_mut().graceful_shutdown();
-                closing = Some(now + grace);
-                now + grace
-            }
-            (Verdict::Idle, Some(deadline)) if deadline <= now => return link.cut(),
-            (Verdict::Idle, Some(deadline)) => deadline,
-            (Verdict::Well(next), Some(deadline)) if deadline > now => next.min(deadline),
-            (Verdict::Well(next), _) => next,
-        };
-        tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    tracing::debug!(peer = %link.ends.peer, error = super::body::chain(&*error), "connection ended");
+    let connection = http.speaking(version).builder.serve_connection(TokioIo::new(io), service);
+    let mut connection = Box::pin(connection.into_owned());
+    async move {
+        let mut closing: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let wake = match (link.watch.judge(now), closing) {
+                (Verdict::Stalled, _) => {
+                    tracing::debug!(peer = %link.ends.peer, "cut: the client takes nothing of its answer");
+                    return link.cut();
                 }
-                return;
-            }
-            () = tokio::time::sleep_until(wake) => {}
-            phase = stop.changed() => match phase {
-                Phase::Serving => {}
-                Phase::Draining => connection.as_mut().graceful_shutdown(),
-                Phase::Over => return link.cut(),
+                (Verdict::Idle, None) => {
+                    connection.as_mut().graceful_shutdown();
+                    closing = Some(now + grace);
+                    now + grace
+                }
+                (Verdict::Idle, Some(deadline)) if deadline <= now => return link.cut(),
+                (Verdict::Idle, Some(deadline)) => deadline,
+                (Verdict::Well(next), Some(deadline)) if deadline > now => next.min(deadline),
+                (Verdict::Well(next), _) => next,
+            };
+            tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(peer = %link.ends.peer, error = super::body::chain(&*error), "connection ended");
+                    }
+                    return;
+                }
+                () = tokio::time::sleep_until(wake) => {}
+                phase = stop.changed() => match phase {
+                    Phase::Serving => {}
+                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    Phase::Over => return link.cut(),
+                }
             }
         }
     }

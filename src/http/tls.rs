@@ -10,8 +10,9 @@ use std::time::Duration;
 use rustls::AlertDescription;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::conn::{self, Link, Wire};
+use super::conn::{self, Link, Version, Wire};
 use super::listen::Stop;
 use super::service::{Routes, Shell};
 use super::trust;
@@ -35,23 +36,15 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
         Ok(Ok(_)) if first[0] == HANDSHAKE => {}
         Ok(Ok(_)) => {
             shell.metrics.handshake("plain");
-            return trust::serve(&shell, link, wire, stop).await;
+            return Box::pin(trust::serve(&shell, link, wire, stop)).await;
         }
         Err(_) => {
             shell.metrics.handshake("timeout");
             return link.cut();
         }
     }
-    let handshake = async {
-        let start = match LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await {
-            Ok(start) => start,
-            Err(error) => return (None, Err(error)),
-        };
-        let asked = start.client_hello().server_name().map(str::to_owned);
-        (asked, start.into_stream(shell.tls.clone()).await)
-    };
-    // Pinned here, so that a socket that ran out of time is still ours to cut below.
-    let mut handshake = std::pin::pin!(handshake);
+    // In a box that goes when it is done: what a handshake takes would otherwise stay part of the connection's task.
+    let mut handshake = Box::pin(shake_hands(wire, shell.tls.clone()));
     let done = tokio::select! {
         done = tokio::time::timeout_at(deadline, handshake.as_mut()) => done,
         () = stop.draining() => return,
@@ -70,21 +63,32 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
         }
         Err(_) => {
             shell.metrics.handshake("timeout");
+            // Before the handshake is dropped, and with it the socket.
             return link.cut();
         }
     };
+    drop(handshake);
     shell.metrics.handshake("done");
-    let http = shell.http.clone();
-    let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &http.two } else { &http.one };
+    let version = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
     let seen = Arc::new(Seen::default());
     let witness = Witness { stream, seen: seen.clone() };
-    conn::serve(shell.clone(), link.clone(), witness, http, stop).await;
+    conn::serve(shell.clone(), link.clone(), witness, version, stop).await;
     match seen.alert() {
         Some(alert) => report(&shell, &link, asked, alert),
         // GnuTLS and curl with a wrong name finish a TLS 1.3 handshake before they look at the certificate.
         None if seen.left_without_a_word() => shell.handshakes.silent(link.ends.peer.ip(), asked.as_deref()),
         None => {}
     }
+}
+
+/// The name that the client asked for, and what came of its handshake.
+async fn shake_hands(wire: Wire, config: Arc<rustls::ServerConfig>) -> (Option<String>, io::Result<TlsStream<Wire>>) {
+    let start = match LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await {
+        Ok(start) => start,
+        Err(error) => return (None, Err(error)),
+    };
+    let asked = start.client_hello().server_name().map(str::to_owned);
+    (asked, start.into_stream(config).await)
 }
 
 fn report<R>(shell: &Shell<R>, link: &Link, asked: Option<String>, alert: AlertDescription) {
