@@ -13,7 +13,7 @@ pub enum Body {
     Empty,
     /// Bytes at hand.
     Full(Bytes),
-    /// A part of an open file, read ahead on blocking threads.
+    /// A part of an open file, read as the client takes it.
     File {
         /// The file.
         file: std::fs::File,

@@ -1,5 +1,6 @@
 //! A connection to a TLS port: TLS, or plain HTTP that lost its way; and clients that refuse our certificate.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,57 +23,11 @@ use crate::ops::handshakes::{Alert, Refused};
 const HANDSHAKE: u8 = 0x16;
 
 /// Serves one connection to a TLS port.
-pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire, mut stop: Stop) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(shell.limits.handshake_seconds);
-    // rustls would answer plain HTTP with a TLS alert before we hear of it: look at the first byte ourselves.
-    let mut first = [0; 1];
-    let peeked = tokio::select! {
-        peeked = tokio::time::timeout_at(deadline, wire.socket().peek(&mut first)) => peeked,
-        () = stop.draining() => return,
-    };
-    match peeked {
-        // A port probe, or a client that gave up.
-        Ok(Ok(0) | Err(_)) => return,
-        Ok(Ok(_)) if first[0] == HANDSHAKE => {}
-        Ok(Ok(_)) => {
-            shell.metrics.handshake("plain");
-            return Box::pin(trust::serve(&shell, link, wire, stop)).await;
-        }
-        Err(_) => {
-            shell.metrics.handshake("timeout");
-            return link.cut();
-        }
-    }
-    // In a box that goes when it is done: what a handshake takes would otherwise stay part of the connection's task.
-    let mut handshake = Box::pin(shake_hands(wire, shell.tls.clone()));
-    let done = tokio::select! {
-        done = tokio::time::timeout_at(deadline, handshake.as_mut()) => done,
-        () = stop.draining() => return,
-    };
-    let (asked, stream) = match done {
-        Ok((asked, Ok(stream))) => (asked, stream),
-        Ok((asked, Err(error))) => {
-            let alert = alert_in(&error);
-            shell.metrics.handshake(if alert.is_some() { "refused" } else { "failed" });
-            if let Some(alert) = alert {
-                report(&shell, &link, asked, alert);
-            } else {
-                tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed");
-            }
-            return;
-        }
-        Err(_) => {
-            shell.metrics.handshake("timeout");
-            // Before the handshake is dropped, and with it the socket.
-            return link.cut();
-        }
-    };
-    drop(handshake);
-    shell.metrics.handshake("done");
-    let version = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
+pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire, stop: Stop) {
+    // In a box that goes when it is done: the room that a handshake takes would otherwise stay part of the connection.
+    let Some((asked, stream)) = Box::pin(open(&shell, &link, wire, stop.clone())).await else { return };
     let seen = Arc::new(Seen::default());
-    let witness = Witness { stream, seen: seen.clone() };
-    conn::serve(shell.clone(), link.clone(), witness, version, stop).await;
+    serve_http(shell.clone(), link.clone(), stream, seen.clone(), stop).await;
     match seen.alert() {
         Some(alert) => report(&shell, &link, asked, alert),
         // GnuTLS and curl with a wrong name finish a TLS 1.3 handshake before they look at the certificate.
@@ -81,14 +36,84 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
     }
 }
 
-/// The name that the client asked for, and what came of its handshake.
-async fn shake_hands(wire: Wire, config: Arc<rustls::ServerConfig>) -> (Option<String>, io::Result<TlsStream<Wire>>) {
-    let start = match LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await {
-        Ok(start) => start,
-        Err(error) => return (None, Err(error)),
+/// A TLS stream and the name that its client asked for; `None` when something else came of the connection, which then
+/// is over.
+async fn open<R: Routes>(
+    shell: &Arc<Shell<R>>,
+    link: &Arc<Link>,
+    wire: Wire,
+    mut stop: Stop,
+) -> Option<(Option<String>, TlsStream<Wire>)> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(shell.limits.handshake_seconds);
+    // rustls would answer plain HTTP with a TLS alert before we hear of it: look at the first byte ourselves.
+    let mut first = [0; 1];
+    let peeked = tokio::select! {
+        peeked = tokio::time::timeout_at(deadline, wire.socket().peek(&mut first)) => peeked,
+        () = stop.draining() => return None,
     };
-    let asked = start.client_hello().server_name().map(str::to_owned);
-    (asked, start.into_stream(config).await)
+    match peeked {
+        // A port probe, or a client that gave up.
+        Ok(Ok(0) | Err(_)) => return None,
+        Ok(Ok(_)) if first[0] == HANDSHAKE => {}
+        Ok(Ok(_)) => {
+            shell.metrics.handshake("plain");
+            trust::serve(shell, link.clone(), wire, stop).await;
+            return None;
+        }
+        Err(_) => {
+            shell.metrics.handshake("timeout");
+            link.cut();
+            return None;
+        }
+    }
+    let handshake = async {
+        let start = match LazyConfigAcceptor::new(rustls::server::Acceptor::default(), wire).await {
+            Ok(start) => start,
+            Err(error) => return (None, Err(error)),
+        };
+        let asked = start.client_hello().server_name().map(str::to_owned);
+        (asked, start.into_stream(shell.tls.clone()).await)
+    };
+    // Pinned here, so that a socket that ran out of time is still ours to cut below.
+    let mut handshake = std::pin::pin!(handshake);
+    let done = tokio::select! {
+        done = tokio::time::timeout_at(deadline, handshake.as_mut()) => done,
+        () = stop.draining() => return None,
+    };
+    match done {
+        Ok((asked, Ok(stream))) => {
+            shell.metrics.handshake("done");
+            Some((asked, stream))
+        }
+        Ok((asked, Err(error))) => {
+            let alert = alert_in(&error);
+            shell.metrics.handshake(if alert.is_some() { "refused" } else { "failed" });
+            if let Some(alert) = alert {
+                report(shell, link, asked, alert);
+            } else {
+                tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed");
+            }
+            None
+        }
+        Err(_) => {
+            shell.metrics.handshake("timeout");
+            link.cut();
+            None
+        }
+    }
+}
+
+/// HTTP in the version that was agreed upon. No `async fn`, like [`conn::serve`]: a stream that is looked at here would
+/// keep its room while the connection it was moved into runs.
+fn serve_http<R: Routes>(
+    shell: Arc<Shell<R>>,
+    link: Arc<Link>,
+    stream: TlsStream<Wire>,
+    seen: Arc<Seen>,
+    stop: Stop,
+) -> impl Future<Output = ()> + Send + 'static {
+    let version = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
+    conn::serve(shell, link, Witness { stream, seen }, version, stop)
 }
 
 fn report<R>(shell: &Shell<R>, link: &Link, asked: Option<String>, alert: AlertDescription) {
