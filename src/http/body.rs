@@ -307,22 +307,21 @@ impl FileFlow {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let mut reading = match self.reading.take() {
-            Some(reading) => reading,
-            None => {
-                if self.in_a_row == IN_A_ROW {
-                    self.in_a_row = 0;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                let (mut buffer, offset) = self.take();
-                if !self.cold && buffer.fill_from_cache(&self.file, offset) {
-                    self.in_a_row += 1;
-                    return Poll::Ready(Ok(Bytes::from_owner(buffer)));
-                }
-                self.cold = true;
-                self.start(buffer, offset)
+        let mut reading = if let Some(reading) = self.reading.take() {
+            reading
+        } else {
+            if self.in_a_row == IN_A_ROW {
+                self.in_a_row = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
+            let (mut buffer, offset) = self.take();
+            if !self.cold && buffer.fill_from_cache(&self.file, offset) {
+                self.in_a_row += 1;
+                return Poll::Ready(Ok(Bytes::from_owner(buffer)));
+            }
+            self.cold = true;
+            self.start(buffer, offset)
         };
         let result = match Pin::new(&mut reading).poll(cx) {
             Poll::Pending => {

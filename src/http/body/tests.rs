@@ -54,6 +54,17 @@ async fn what_the_cache_did_not_hold_is_read_behind_what_it_did() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_partly_on_disk_only_is_read_whole() {
+    let (file, bytes) = file(4 * READ);
+    file.sync_all().expect("synced");
+    // Where the file system can forget (a memory file system cannot), the second half has to be waited for.
+    let half = 2 * READ as u64;
+    rustix::fs::fadvise(&file, half, None, rustix::fs::Advice::DontNeed).expect("advised");
+    let flow = FileFlow::new(file, 0, bytes.len() as u64);
+    assert!(whole(flow).await.expect("read") == bytes);
+}
+
+#[tokio::test]
 async fn a_file_that_is_too_short_is_an_error_and_not_an_end() {
     let (file, bytes) = file(READ + 10);
     let mut flow = FileFlow::new(file, 0, 2 * READ as u64);
