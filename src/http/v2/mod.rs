@@ -12,9 +12,10 @@ pub mod route;
 mod tags;
 mod uploads;
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use hyper::header::{AUTHORIZATION, HeaderValue, LINK, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
 use crate::http::App;
@@ -26,6 +27,9 @@ use crate::model::permission::{Action, Verdict};
 use crate::model::{Caller, Decision, Operation};
 use crate::oci::{Code, Digest, RepoName};
 use crate::registry::{Actor, RegistryError};
+
+/// Says which content an answer gives out, stored, or is about.
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// What an operation ends with.
 type Outcome = Result<Reply, RegistryError>;
@@ -44,7 +48,7 @@ impl Call<'_> {
     }
 
     fn may_push(&self, repo: &RepoName) -> bool {
-        self.app.access.decide(&self.caller, Requirement::Repository(repo, Action::Push)).allowed()
+        self.app.access.may(&self.caller, Requirement::Repository(repo, Action::Push))
     }
 
     /// 401, 403 or 404: not allowed to see is not found. `source` is the repository that a mount reads as well.
@@ -131,7 +135,7 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
     reply
 }
 
-async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBody) -> Outcome {
+async fn carry_out(call: &Call<'_>, headers: &HeaderMap, body: RequestBody) -> Outcome {
     match call.operation {
         Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Operation::Catalog(page) => catalog::list(call, page).await,
@@ -174,6 +178,36 @@ async fn read_list<T: Send + 'static>(
     }
     let reading = tokio::task::spawn_blocking(read).await;
     reading.map_err(|error| RegistryError::Store(MetaError::Storage(error.to_string())))?
+}
+
+/// `Docker-Content-Digest` and `ETag` of an answer that gives out this content: the digest in the algorithm that the
+/// client used, and the same in quotes.
+fn identify(headers: &mut HeaderMap, digest: &Digest) {
+    // Every pull writes both: once, and where no memory has to be found for the text.
+    let mut quoted = QuotedDigest { bytes: [0; QuotedDigest::LONGEST], length: 0 };
+    write!(quoted, "\"{digest}\"").expect("the longest digest fits");
+    let value = |text| HeaderValue::from_bytes(text).expect("a digest is visible ASCII");
+    headers.insert(CONTENT_DIGEST, value(&quoted.bytes[1..quoted.length - 1]));
+    headers.insert(ETAG, value(&quoted.bytes[..quoted.length]));
+}
+
+/// A digest in quotes.
+struct QuotedDigest {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl QuotedDigest {
+    const LONGEST: usize = "\"sha512:\"".len() + 128;
+}
+
+impl fmt::Write for QuotedDigest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let rest = self.bytes.get_mut(self.length..self.length + text.len()).ok_or(fmt::Error)?;
+        rest.copy_from_slice(text.as_bytes());
+        self.length += text.len();
+        Ok(())
+    }
 }
 
 /// `Docker-Content-Digest`: in the algorithm that the client used.
