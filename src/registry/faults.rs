@@ -443,7 +443,9 @@ async fn each_operation_fails_once(fault: Fault) {
             let kinds: &[_] =
                 if fault == Fault::Broken { &["Read", "Remove", "Sync", "Write"] } else { &["Sync", "Write"] };
             assert!(met.keys().eq(kinds), "{met:?}");
-            assert!(resumed > 0 && swept > 0, "no upload ever went on, or no crash left a file");
+            assert!(resumed > 0, "no upload ever went on");
+            // A full disk leaves no file behind: what fails there is cleaned up where it failed.
+            assert!(fault == Fault::Full || swept > 0, "no crash left a file");
             return;
         };
         *met.entry(format!("{kind:?}")).or_insert(0) += 1;
