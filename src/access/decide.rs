@@ -33,6 +33,13 @@ pub fn decide(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_
     }
 }
 
+/// Whether [`decide`] says yes. A no costs no sentence here: a look at content asks whether its caller could push, and
+/// most cannot.
+pub fn may(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) -> bool {
+    right(anonymous_pull, caller, requirement).is_some()
+        && caller.token.as_ref().is_none_or(|scopes| covers(scopes, requirement))
+}
+
 /// What a token may say of what was asked for: the actions that the principal has the right to, or `None`. Asking for
 /// `*` is asking for every action there is.
 pub fn grant(anonymous_pull: bool, principal: &Principal, asked: &Scope) -> Option<Scope> {
@@ -205,6 +212,7 @@ mod tests {
             let caller = Caller { principal, token: None };
             for (requirement, expected) in requirements.iter().zip(expected) {
                 let decision = decide(anonymous_pull, &caller, *requirement);
+                assert_eq!(may(anonymous_pull, &caller, *requirement), decision.allowed());
                 assert_eq!(decision.verdict, expected, "{caller:?} {requirement:?} {}", decision.because);
             }
         }
@@ -218,7 +226,11 @@ mod tests {
             principal: principal.clone(),
             token: Some(Arc::from(scopes)),
         };
-        let verdict = |caller: &Caller, requirement| decide(false, caller, requirement).verdict;
+        let verdict = |caller: &Caller, requirement| {
+            let decision = decide(false, caller, requirement);
+            assert_eq!(may(false, caller, requirement), decision.allowed());
+            decision.verdict
+        };
         let alice = user("alice", false);
         let pull = with(&alice, &[scope("repository", "alice/app", &["pull"])]);
         assert_eq!(verdict(&pull, Requirement::Repository(&own, Action::Pull)), Allowed);

@@ -16,6 +16,7 @@ pub mod gc;
 pub mod kinds;
 pub mod listing;
 pub mod manifests;
+mod memo;
 pub mod pull;
 pub mod push;
 pub mod react;
@@ -91,6 +92,8 @@ struct Inner {
     settings: Settings,
     /// Manifests' bodies, verified.
     bodies: cache::Bodies,
+    /// What was pulled since the last commit.
+    recent: pull::Recent,
     /// The last tick that [`Registry::next_tick`] gave.
     tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
@@ -106,7 +109,8 @@ impl Registry {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
         let trace = trace::Trace::default();
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, tick, jobs, trace, usage, gc }))
+        let recent = pull::Recent::default();
+        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, gc }))
     }
 
     /// The metadata store.
