@@ -143,6 +143,26 @@ fn garbage_is_collected_with_a_server_and_without() {
 }
 
 #[test]
+fn rows_are_derived_again_with_a_server_and_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let reindex = |args: &[&str]| run(dir.path(), "", &[&["reindex", "--data-dir", data], args].concat());
+    assert_eq!(reindex(&[]).status.code(), Some(3));
+    fs::create_dir(data).unwrap();
+    let mut server = Some(Serving::on(data));
+    for way in ["asked the running server", "opened the store; no server is running"] {
+        let done = reindex(&[]);
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        assert_eq!(text(&done.stdout), "Looked at 0 manifests, and 0 rows changed.\n");
+        assert_eq!(text(&done.stderr), format!("({way})\n"));
+        let done: serde_json::Value = serde_json::from_slice(&reindex(&["--json"]).stdout).unwrap();
+        assert_eq!(done["changed"], 0);
+        server.take();
+    }
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(run(dir.path(), "", &["serve", "--listen", "everywhere"]).status.code(), Some(2));

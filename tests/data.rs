@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use msr_lite::oci::manifest::ManifestLimits;
-use msr_lite::oci::{Manifest, MediaType};
+use msr_lite::oci::{Kind, Manifest, MediaType};
 use serde_json::Value;
 
 const LIMITS: ManifestLimits = ManifestLimits { references: 5000, depth: 32 };
@@ -18,6 +18,20 @@ const BLOBS: [&str; 4] = [
     "v080-invoc-config.json",
     "v080-fallback-list-and-config.json",
 ];
+
+/// What a sample is, by its name.
+fn kind_of(name: &str) -> Option<Kind> {
+    let kinds = [
+        ("app-index", Kind::Application),
+        ("fallback-manifestlist", Kind::Application),
+        ("cnab-to-oci-index", Kind::CnabBundle),
+        ("cnab-config-manifest", Kind::CnabConfig),
+        ("docker-manifest-list", Kind::MultiArch),
+        ("docker-plugin", Kind::Plugin),
+        ("invoc-manifest", Kind::Image),
+    ];
+    kinds.into_iter().find(|(part, _)| name.contains(part)).map(|(_, kind)| kind)
+}
 
 fn data() -> Option<PathBuf> {
     let data = std::env::var_os("MSR_LITE_TEST_DATA").map(PathBuf::from);
@@ -49,6 +63,9 @@ fn manifests_of_docker_app_and_cnab_to_oci_are_taken() {
         let read = read.unwrap_or_else(|error| panic!("{name} is refused: {error}"));
         assert_eq!(read.media_type.as_str(), content_type, "{name}");
         assert!(!read.parts.is_empty(), "{name} refers to something");
+        if let Some(kind) = kind_of(&name) {
+            assert_eq!(Kind::decide(&read, None, &[]).kind, kind, "{name}");
+        }
         taken += 1;
     }
     assert!(taken >= 12, "only {taken} samples were found");

@@ -5,6 +5,8 @@
 
 mod certificate_renewal;
 mod garbage_collection;
+mod reindex;
+mod repository_removal;
 mod runner;
 mod schedule;
 mod steady_time;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{certificate_renewal, garbage_collection, schedule, steady_time, upload_expiry, usage_flush};
+use super::{
+    certificate_renewal, garbage_collection, reindex, repository_removal, schedule, steady_time, upload_expiry,
+    usage_flush,
+};
 use crate::base::{Clock, JobId, Timestamp, id};
 use crate::meta::{MetaError, WriteError, job};
 use crate::model::Job;
@@ -57,11 +60,16 @@ impl Runner {
         &self.bell
     }
 
-    /// Writes the schedules that are missing, or whose interval the settings have changed.
+    /// Writes the schedules that are missing, or whose interval the settings have changed, and asks for what an update
+    /// makes necessary.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn prepare(&self) -> Result<(), MetaError> {
+        if let Err(error) = self.registry.prepare_reindex().await {
+            // Lists may lack what an earlier version stored; that must not keep the registry from serving it.
+            tracing::error!(%error, "reindexing after an update could not be asked for; msr-lite reindex does it");
+        }
         let (now, schedules) = (self.clock.now(), schedule::all(self.registry.settings()));
         self.write(move |tx| schedule::ensure(tx, &schedules, now)).await
     }
@@ -165,6 +173,8 @@ impl Runner {
                 Task::SteadyTime => steady_time::run(&runner.registry).await,
                 Task::GarbageCollection => garbage_collection::run(&runner.registry, runner.clock.now()).await,
                 Task::UsageFlush => usage_flush::run(&runner.registry).await,
+                Task::RepositoryRemoval => repository_removal::run(&runner.registry).await,
+                Task::Reindex => reindex::run(&runner.registry).await,
             }
         });
         match handler.join_next().await {

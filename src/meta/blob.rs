@@ -156,6 +156,27 @@ pub fn repos_after(
         .collect()
 }
 
+/// At most `limit` blobs whose digests' keys lie in a range, each with a repository that has it.
+///
+/// # Errors
+/// When the store fails.
+pub fn in_range(
+    tx: &impl Read,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Digest, RepoId)>, MetaError> {
+    let rows = tx.range(LINK_BY_DIGEST, from, to, limit)?;
+    rows.iter()
+        .map(|(key, _)| {
+            let mut key = KeyReader::new(key);
+            let read = key.digest().zip(key.u64());
+            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a link's key does not read".into()))?;
+            Ok((digest, RepoId(repo)))
+        })
+        .collect()
+}
+
 /// At most `limit` blobs from behind `after` on, in the order of their digests.
 ///
 /// # Errors

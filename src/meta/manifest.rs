@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, KeyReader};
 use super::record::{decode, encode};
-use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST};
-use super::{MetaError, Read, WriteTx};
+use super::tables::{EDGE, MANIFEST, MANIFEST_BODY, MANIFEST_BY_DIGEST, UNTAGGED};
+use super::{MetaError, Read, WriteTx, tag};
 use crate::base::{RepoId, Timestamp};
-use crate::oci::kind::Summary;
+use crate::oci::kind::{Kind, Summary};
 use crate::oci::manifest::Role;
 use crate::oci::{Digest, MediaType};
 
@@ -37,6 +37,14 @@ pub struct ManifestRow {
     pub pushed: Timestamp,
     /// By whom.
     pub pusher: String,
+    /// The invocation image that an application or CNAB bundle lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<Digest>,
+    /// Bytes of its body and of all that it refers to, each digest once: config and layers as their descriptors say,
+    /// children as they were counted here themselves (so a layer that two of them share counts for both), or by their
+    /// descriptors when they were not here yet. Taken at the last push or reindexing.
+    #[serde(default)]
+    pub content_size: u64,
     /// How many of its references were not here when it was last pushed.
     #[serde(default)]
     pub missing: u64,
@@ -50,6 +58,13 @@ pub struct ManifestRow {
     /// What lists show of it; `None` in rows of versions that did not know kinds, until they are indexed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+}
+
+impl ManifestRow {
+    /// What it is; [`Kind::Unknown`] for a row of an earlier version that is still to be reindexed.
+    pub fn kind(&self) -> Kind {
+        self.summary.as_ref().map_or(Kind::Unknown, |summary| summary.kind)
+    }
 }
 
 /// What an edge says: the part that a child plays in its parent.
@@ -121,6 +136,65 @@ pub fn touch(tx: &mut WriteTx, repo: RepoId, digest: &Digest, steady: u64) -> Re
     Ok(())
 }
 
+fn untagged_key(repo: RepoId, digest: &Digest, pushed: Timestamp) -> Key {
+    Key::new().u64(repo.0).u64(!pushed.0).digest(digest)
+}
+
+/// Brings the list of untagged manifests up to date with a manifest: its row as it stands now (`None` when it is gone),
+/// and when it had been pushed before. To be called when the row or the tags that point at it have changed.
+///
+/// # Errors
+/// When the store fails.
+pub fn settle_untagged(
+    tx: &mut WriteTx,
+    repo: RepoId,
+    digest: &Digest,
+    before: Option<Timestamp>,
+    row: Option<&ManifestRow>,
+) -> Result<(), MetaError> {
+    let now = match row {
+        Some(row) if tag::of_manifest(tx, repo, digest, 1)?.is_empty() => Some(row.pushed),
+        _ => None,
+    };
+    let stale = before.into_iter().chain(row.map(|row| row.pushed)).filter(|pushed| Some(*pushed) != now);
+    for pushed in stale {
+        let key = untagged_key(repo, digest, pushed);
+        if tx.get(UNTAGGED, key.as_ref())?.is_some() {
+            tx.delete(UNTAGGED, key.as_ref());
+        }
+    }
+    if let Some(pushed) = now {
+        tx.put_new(UNTAGGED, untagged_key(repo, digest, pushed).as_ref(), Vec::new())?;
+    }
+    Ok(())
+}
+
+/// At most `limit` manifests that no tag points at, the latest push first, behind the place `after`: each with its
+/// place.
+///
+/// # Errors
+/// When the store fails.
+pub fn untagged(
+    tx: &impl Read,
+    repo: RepoId,
+    after: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Vec<u8>, Digest)>, MetaError> {
+    let prefix = Key::new().u64(repo.0);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let from = after.map_or_else(|| prefix.clone(), |after| prefix.clone().raw(after).raw(&[0]));
+    let rows = tx.range(UNTAGGED, from.as_ref(), end.as_deref(), limit)?;
+    rows.into_iter()
+        .map(|(key, _)| {
+            let place = key[prefix.as_bytes().len()..].to_vec();
+            let mut reader = KeyReader::new(&place);
+            let digest = reader.u64().and_then(|_| reader.digest());
+            let digest = digest.ok_or_else(|| MetaError::Corrupt("an untagged manifest's key does not read".into()))?;
+            Ok((place, digest))
+        })
+        .collect()
+}
+
 /// A manifest of a repository, with its row.
 pub type Placed = (RepoId, Digest, ManifestRow);
 
@@ -176,6 +250,27 @@ pub fn is_elsewhere(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<boo
     let own = prefix.clone().u64(repo.0);
     let rows = tx.range(MANIFEST_BY_DIGEST, prefix.as_ref(), end.as_deref(), 2)?;
     Ok(rows.iter().any(|(key, _)| key.as_slice() != own.as_bytes()))
+}
+
+/// At most `limit` manifests whose digests' keys lie in a range, each with a repository that has it.
+///
+/// # Errors
+/// When the store fails.
+pub fn in_range(
+    tx: &impl Read,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Digest, RepoId)>, MetaError> {
+    let rows = tx.range(MANIFEST_BY_DIGEST, from, to, limit)?;
+    rows.iter()
+        .map(|(key, _)| {
+            let mut key = KeyReader::new(key);
+            let read = key.digest().zip(key.u64());
+            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))?;
+            Ok((digest, RepoId(repo)))
+        })
+        .collect()
 }
 
 fn pieces(size: u64) -> u64 {

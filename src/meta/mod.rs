@@ -13,16 +13,19 @@ pub mod refusal;
 pub mod tables;
 
 pub mod blob;
+pub mod drain;
 pub mod event;
 pub mod gc;
 pub mod job;
 pub mod lease;
 pub mod manifest;
+pub mod order;
 pub mod referrer;
 pub mod repo;
 #[cfg(test)]
 mod suite;
 pub mod tag;
+pub mod term;
 
 #[cfg(test)]
 pub(crate) use engine::faulty;

@@ -30,12 +30,27 @@ pub const REPO: Table = Table("repo");
 /// repo, `counter name` → i64 ([`super::repo::Counter`]).
 pub const REPO_COUNTER: Table = Table("repo_counter");
 
+/// repo → Markdown, raw: what a repository says of itself at length.
+pub const REPO_README: Table = Table("repo_readme");
+/// repo → [`super::repo::Listed`]: the rows of [`REPO_ORDER`] that it has.
+pub const REPO_LISTED: Table = Table("repo_listed");
+/// `k`, `kind` (or an empty text, for a repository without tags) or `n`, `namespace`; order, place
+/// ([`super::order`]) → repo.
+pub const REPO_ORDER: Table = Table("repo_order");
+/// repo → (): deleted repositories whose rows are still to go.
+pub const REPO_DELETED: Table = Table("repo_deleted");
+
 /// repo, `tag` → [`super::tag::TagRow`].
 pub const TAG: Table = Table("tag");
 /// repo, digest, `tag` → (): the tags that point at a manifest.
 pub const TAG_BY_MANIFEST: Table = Table("tag_by_manifest");
 /// repo, `tag`, event id → [`super::tag::TagMove`]: what a tag pointed at, oldest first.
 pub const TAG_HISTORY: Table = Table("tag_history");
+
+/// repo, `kind`, order, place ([`super::order`]) → (): the units of the tag list.
+pub const TAG_ORDER: Table = Table("tag_order");
+/// `tag`, repo → (): where a tag is, for searching by its beginning.
+pub const TAG_BY_NAME: Table = Table("tag_by_name");
 
 /// repo, digest → [`super::manifest::ManifestRow`].
 pub const MANIFEST: Table = Table("manifest");
@@ -46,6 +61,12 @@ pub const MANIFEST_BODY: Table = Table("manifest_body");
 /// repo, child digest, parent digest → [`super::manifest::Edge`]: what a manifest of this repository refers to.
 /// Answers "is this still needed here?" in one probe.
 pub const EDGE: Table = Table("edge");
+/// repo, inverse of when it was pushed (u64), digest → (): manifests that no tag points at, the latest first.
+pub const UNTAGGED: Table = Table("untagged");
+/// repo, digest → the terms of a manifest, as they stand in [`TERM`].
+pub const MANIFEST_TERMS: Table = Table("manifest_terms");
+/// `term`, repo, digest → (): what annotations and labels say ([`super::term`]).
+pub const TERM: Table = Table("term");
 /// repo, subject digest, referrer digest → [`super::referrer::ReferrerRow`].
 pub const REFERRER: Table = Table("referrer");
 
@@ -98,13 +119,22 @@ pub const ALL: &[Table] = &[
     REPO_BY_NAME,
     REPO,
     REPO_COUNTER,
+    REPO_README,
+    REPO_LISTED,
+    REPO_ORDER,
+    REPO_DELETED,
     TAG,
     TAG_BY_MANIFEST,
     TAG_HISTORY,
+    TAG_ORDER,
+    TAG_BY_NAME,
     MANIFEST,
     MANIFEST_BY_DIGEST,
     MANIFEST_BODY,
     EDGE,
+    UNTAGGED,
+    MANIFEST_TERMS,
+    TERM,
     REFERRER,
     BLOB,
     BLOB_BODY,

@@ -28,9 +28,21 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Happening {
-    /// A repository came into being by its first push.
+    /// A repository came into being, by its first push or because somebody made it.
     RepositoryCreated {
         /// Its id.
+        repo: RepoId,
+        /// Its name.
+        name: RepoName,
+    },
+    /// What a repository says of itself, or who may see it, was changed.
+    RepositoryChanged {
+        /// Its name.
+        name: RepoName,
+    },
+    /// A repository was deleted with all that it held.
+    RepositoryDeleted {
+        /// Its id; a later one of the same name has another.
         repo: RepoId,
         /// Its name.
         name: RepoName,

@@ -20,6 +20,10 @@ pub enum Task {
     GarbageCollection,
     /// Write down which manifests were pulled.
     UsageFlush,
+    /// Take away the rows of deleted repositories.
+    RepositoryRemoval,
+    /// Make the rows of lists and searches anew.
+    Reindex,
 }
 
 impl Task {
@@ -31,6 +35,8 @@ impl Task {
             Self::SteadyTime => "steady_time",
             Self::GarbageCollection => "garbage_collection",
             Self::UsageFlush => "usage_flush",
+            Self::RepositoryRemoval => "repository_removal",
+            Self::Reindex => "reindex",
         }
     }
 }

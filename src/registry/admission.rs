@@ -138,12 +138,17 @@ impl Facts {
                     facts.needed_by = manifest::parents(tx, repo, digest, 1)?.into_iter().next();
                 }
             }
-            Change::PublishBlob { .. } | Change::MountBlob { .. } | Change::CollectManifest(_) => {}
             Change::DeleteTag(_) | Change::DeleteManifest(_) | Change::DeleteUnit(_) => {
                 if let (Some(repo), Some((reference, _))) = (facts.repo, deleted(&proposal.change)) {
                     facts.part_of = PartOf::find(tx, repo, &reference)?;
                 }
             }
+            Change::PublishBlob { .. }
+            | Change::MountBlob { .. }
+            | Change::CollectManifest(_)
+            | Change::CreateRepository(_)
+            | Change::ChangeRepository(_)
+            | Change::DeleteRepository => {}
         }
         Ok(facts)
     }

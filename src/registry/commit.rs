@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admission::{self, Facts, Verdict};
 use super::gc::untagged;
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError, delete, push, react, uploads};
+use super::{Actor, Registry, RegistryError, delete, push, react, repos, uploads};
 use crate::base::{EventId, RepoId, Timestamp, UploadId};
 use crate::blobs::Sealed;
 use crate::meta::{WriteTx, repo};
@@ -53,12 +53,47 @@ pub enum Change {
     DeleteBlob(Digest),
     /// Take away a manifest that nobody needs, if that is still so.
     CollectManifest(untagged::Unused),
+    /// Make an empty repository.
+    CreateRepository(repos::RepoChange),
+    /// Change what a repository says of itself.
+    ChangeRepository(repos::RepoChange),
+    /// Delete a repository with all that it holds.
+    DeleteRepository,
 }
 
 impl Change {
     /// Whether the first such change to a name makes the repository.
     fn creates_repository(&self) -> bool {
-        matches!(self, Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_))
+        match self {
+            Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_) | Self::CreateRepository(_) => {
+                true
+            }
+            Self::DeleteTag(_)
+            | Self::DeleteManifest(_)
+            | Self::DeleteUnit(_)
+            | Self::DeleteBlob(_)
+            | Self::CollectManifest(_)
+            | Self::ChangeRepository(_)
+            | Self::DeleteRepository => false,
+        }
+    }
+
+    /// Whether the repository may stand elsewhere in the lists afterwards. (Blobs that are pushed count with the manifest
+    /// that follows them.)
+    fn moves_repository(&self) -> bool {
+        match self {
+            Self::PutManifest(_)
+            | Self::DeleteTag(_)
+            | Self::DeleteManifest(_)
+            | Self::DeleteUnit(_)
+            | Self::DeleteBlob(_)
+            | Self::CollectManifest(_) => true,
+            Self::PublishBlob { .. }
+            | Self::MountBlob { .. }
+            | Self::CreateRepository(_)
+            | Self::ChangeRepository(_)
+            | Self::DeleteRepository => false,
+        }
     }
 }
 
@@ -165,7 +200,7 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
     let (name, actor) = (&proposal.repo, &proposal.actor);
     let mut step = Step { tx, repo, name, actor, stamp, registry, happenings: Vec::new(), written: 0 };
     if created {
-        repo::create(step.tx, repo, &repo::RepoRow { name: proposal.repo.clone(), created: stamp.now });
+        repo::create(step.tx, repo, &repo::RepoRow::new(proposal.repo.clone(), stamp.now));
         step.happenings.push(Happening::RepositoryCreated { repo, name: proposal.repo.clone() });
     }
     let mut committed = Committed::default();
@@ -181,6 +216,12 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
         Change::DeleteUnit(deletion) => delete::unit(&mut step, deletion, facts.part_of.is_some())?,
         Change::DeleteBlob(digest) => delete::blob(&mut step, digest)?,
         Change::CollectManifest(unused) => committed.collected = untagged::collect(&mut step, unused)?,
+        Change::CreateRepository(change) => repos::create(&mut step, created, change)?,
+        Change::ChangeRepository(change) => repos::change(&mut step, change)?,
+        Change::DeleteRepository => repos::delete(&mut step)?,
+    }
+    if created || proposal.change.moves_repository() {
+        repo::refresh(step.tx, repo)?;
     }
 
     // Reaction.

@@ -14,7 +14,7 @@ use super::commit::{Change, Proposal, Step};
 use super::pull::stored_manifest;
 use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError};
-use crate::meta::{blob, lease, manifest, referrer, repo, tag};
+use crate::meta::{blob, lease, manifest, referrer, repo, tag, term};
 use crate::model::event::Happening;
 use crate::oci::{Digest, Manifest, Reference, RepoName, Tag};
 
@@ -58,7 +58,7 @@ pub(super) fn tag(step: &mut Step<'_>, name: &Tag, forced: bool) -> Result<(), R
         reference: Reference::Tag(name.clone()),
     })?;
     let moved = step.next_id();
-    tag::remove(step.tx, step.repo, name, &row, step.stamp.now, step.actor.principal.name(), moved);
+    tag::remove(step.tx, step.repo, name, &row, step.stamp.now, step.actor.principal.name(), moved)?;
     // From now on its time without a tag runs.
     manifest::touch(step.tx, step.repo, &row.digest, step.stamp.steady)?;
     step.happenings.push(Happening::TagDeleted {
@@ -124,6 +124,7 @@ pub(super) struct Removed {
 pub(super) fn remove_manifest(step: &mut Step<'_>, digest: &Digest) -> Result<Removed, RegistryError> {
     let unknown = || RegistryError::ManifestUnknown { repo: step.name.clone(), reference: Reference::Digest(*digest) };
     let row = manifest::get(step.tx, step.repo, digest)?.ok_or_else(unknown)?;
+    step.tx.allow_many_keys("the edges and tags of one manifest, which are limited");
     let tags = tag::of_manifest(step.tx, step.repo, digest, TAGS_AT_ONCE + 1)?;
     if tags.len() > TAGS_AT_ONCE {
         return Err(RegistryError::Refused {
@@ -136,13 +137,12 @@ pub(super) fn remove_manifest(step: &mut Step<'_>, digest: &Digest) -> Result<Re
     for name in &tags {
         if let Some(tag_row) = tag::get(step.tx, step.repo, name)? {
             let moved = step.next_id();
-            tag::remove(step.tx, step.repo, name, &tag_row, step.stamp.now, step.actor.principal.name(), moved);
+            tag::remove(step.tx, step.repo, name, &tag_row, step.stamp.now, step.actor.principal.name(), moved)?;
         }
     }
     let body = manifest::body(step.tx, digest, row.size)?;
     let mut children = BTreeSet::new();
     if let Ok(read) = Manifest::from_stored(row.media_type.clone(), &body) {
-        step.tx.allow_many_keys("the edges of one manifest, whose references are limited");
         children.extend(read.referenced_digests());
         for child in &children {
             manifest::remove_edge(step.tx, step.repo, child, digest);
@@ -152,6 +152,8 @@ pub(super) fn remove_manifest(step: &mut Step<'_>, digest: &Digest) -> Result<Re
         referrer::remove(step.tx, step.repo, &subject, digest);
     }
     manifest::remove(step.tx, step.repo, digest, row.size)?;
+    manifest::settle_untagged(step.tx, step.repo, digest, Some(row.pushed), None)?;
+    term::set(step.tx, step.repo, digest, &[])?;
     repo::count(step.tx, step.repo, repo::Counter::Manifests, -1);
     lease::mark_lost(step.tx, step.repo, digest, step.stamp.steady);
     Ok(Removed { tags, children })

@@ -50,6 +50,24 @@ pub enum RegistryError {
         /// The digests that it is about.
         digests: Vec<Digest>,
     },
+    /// There is a repository of this name.
+    #[error("there is a repository {0} already; change that one, or choose another name")]
+    NameTaken(RepoName),
+    /// What a repository is to say of itself is too long.
+    #[error("{field} may have at most {limit} {unit}; it has {found}")]
+    TextTooLong {
+        /// Which text.
+        field: &'static str,
+        /// How long it may be.
+        limit: usize,
+        /// How long it is.
+        found: usize,
+        /// What was counted.
+        unit: &'static str,
+    },
+    /// A mark that leads to another page, and not to one of this list.
+    #[error("this is no mark of a page of this list; begin again at its first page")]
+    ForeignCursor,
     /// A push is not begun because the disk is full.
     #[error(transparent)]
     NoSpace(#[from] crate::space::Full),

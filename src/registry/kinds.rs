@@ -4,15 +4,17 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::pull::stored_manifest;
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, derived, terms};
 use crate::base::RepoId;
 use crate::meta::manifest::{self, ManifestRow, Placed};
-use crate::meta::{Read, blob, repo, tag};
+use crate::meta::{Read, WriteTx, blob, repo, tag, term};
 use crate::oci::kind::{Summary, needs_config};
 use crate::oci::{Digest, Manifest, Reference, RepoName};
 
-/// Manifests that are indexed again in one step; one write closure changes their rows.
+/// Manifests that are indexed again in one step.
 const BATCH: usize = 100;
+/// Those whose rows one write closure changes: each has some thirty terms at most.
+const AT_ONCE: usize = 20;
 /// Tags of a manifest that are looked at for a hint.
 const TAGS: usize = 16;
 
@@ -25,6 +27,33 @@ pub struct Reindexed {
     pub changed: u64,
     /// Behind which manifest to go on; `None` at the end.
     pub next: Option<(RepoId, Digest)>,
+}
+
+/// What the bytes of a manifest say, for its rows.
+#[derive(Clone)]
+struct Derived {
+    summary: Summary,
+    terms: Vec<String>,
+    read: Manifest,
+}
+
+impl Derived {
+    /// Writes it down, if the manifest is still here; tells whether its row said something else before.
+    fn write(&self, tx: &mut WriteTx, repo: RepoId, digest: &Digest) -> Result<bool, RegistryError> {
+        let Some(before) = manifest::get(tx, repo, digest)? else { return Ok(false) };
+        let row = ManifestRow {
+            summary: Some(self.summary.clone()),
+            invocation: derived::invocation(&self.read),
+            content_size: derived::content_size(tx, repo, &self.read, before.size)?,
+            ..before.clone()
+        };
+        manifest::settle_untagged(tx, repo, digest, None, Some(&row))?;
+        term::set(tx, repo, digest, &self.terms)?;
+        if row != before {
+            manifest::update(tx, repo, digest, &row);
+        }
+        Ok(row != before)
+    }
 }
 
 /// A blob's bytes, or the file that has them.
@@ -42,7 +71,8 @@ impl Registry {
         })
     }
 
-    /// Decides again what the manifests after `after` are, at most a hundred of them, and writes down what changed.
+    /// Decides again what the manifests after `after` are, at most a hundred of them, writes down what changed and brings
+    /// the lists up to date with their tags and repositories.
     /// Safe at any time, and to be called until there is no `next`.
     ///
     /// # Errors
@@ -53,32 +83,33 @@ impl Registry {
         if rows.len() == BATCH {
             done.next = rows.last().map(|(repo, digest, _)| (*repo, *digest));
         }
-        let mut changed = Vec::new();
+        let places: Vec<(RepoId, Digest)> = rows.iter().map(|(repo, digest, _)| (*repo, *digest)).collect();
+        let mut derived = Vec::new();
         for placed in rows {
-            if let Some(summary) = self.summarize(&placed).await?
-                && placed.2.summary.as_ref() != Some(&summary)
-            {
-                changed.push((placed.0, placed.1, summary));
+            if let Some(found) = self.derive(&placed).await? {
+                derived.push((placed.0, placed.1, found));
             }
         }
-        done.changed = changed.len() as u64;
-        if !changed.is_empty() {
+        for some in derived.chunks(AT_ONCE) {
+            let some = some.to_vec();
             let write = self.meta().write(move |tx| {
-                for (repo, digest, summary) in &changed {
-                    // Deleted meanwhile?
-                    let Some(mut row) = manifest::get(tx, *repo, digest)? else { continue };
-                    row.summary = Some(summary.clone());
-                    manifest::update(tx, *repo, digest, &row);
+                let mut changed = 0;
+                for (repo, digest, found) in &some {
+                    changed += u64::from(found.write(tx, *repo, digest)?);
                 }
-                Ok::<_, RegistryError>(())
+                Ok::<_, RegistryError>(changed)
             });
-            write.await?;
+            done.changed += write.await?;
+        }
+        self.relist(&places).await?;
+        if done.next.is_none() {
+            self.list_the_unlisted().await?;
         }
         Ok(done)
     }
 
     /// Decides from the stored bytes; `None` when the manifest went meanwhile or does not read.
-    async fn summarize(&self, (repo, digest, row): &Placed) -> Result<Option<Summary>, RegistryError> {
+    async fn derive(&self, (repo, digest, row): &Placed) -> Result<Option<Derived>, RegistryError> {
         let read = self.meta().read(|tx| {
             if manifest::get(tx, *repo, digest)?.is_none() {
                 return Ok(None);
@@ -90,7 +121,9 @@ impl Registry {
         })?;
         let Some((read, found, tags)) = read else { return Ok(None) };
         let config = self.content(found).await;
-        Ok(Some(Summary::of(&read, config.as_deref(), &tags)))
+        let summary = Summary::of(&read, config.as_deref(), &tags);
+        let terms = terms::of(&read, config.as_deref());
+        Ok(Some(Derived { summary, terms, read }))
     }
 
     /// The content of the config that tells what a manifest is, if the repository has it. What cannot be read tells

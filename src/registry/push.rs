@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::commit::{Change, Committed, Proposal, Step};
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError, apps};
+use super::{Actor, Registry, RegistryError, apps, derived, terms};
 use crate::meta::manifest::{Edge, ManifestRow};
-use crate::meta::{lease, manifest, referrer, repo, tag};
+use crate::meta::{lease, manifest, referrer, repo, tag, term};
 use crate::model::event::Happening;
 use crate::oci::kind::Summary;
 use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepoName, Tag};
@@ -26,6 +26,8 @@ pub struct NewManifest {
     pub tags: Vec<Tag>,
     /// What it is, for lists.
     pub summary: Summary,
+    /// The terms by which it is found.
+    pub terms: Vec<String>,
 }
 
 /// What a manifest push led to.
@@ -81,7 +83,9 @@ impl Registry {
         // Read here, for a write closure does no I/O.
         let config = self.config_content(repo, &read).await;
         let summary = Summary::of(&read, config.as_deref(), &all_tags);
-        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags: all_tags.clone(), summary });
+        let terms = terms::of(&read, config.as_deref());
+        let tags = all_tags.clone();
+        let new = Arc::new(NewManifest { manifest: read, body, digest: actual, tags, summary, terms });
         let proposal = Proposal { actor, repo: repo.clone(), change: Change::PutManifest(new) };
         let Committed { missing, .. } = self.commit(proposal).await?;
         Ok(Pushed { digest: actual, subject, tags: all_tags, missing })
@@ -93,7 +97,7 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
     let Step { repo: id, stamp, .. } = *step;
     let read = &new.manifest;
     let before = manifest::get(step.tx, id, &new.digest)?;
-    let row = ManifestRow {
+    let mut row = ManifestRow {
         media_type: read.media_type.clone(),
         size: new.body.len() as u64,
         artifact_type: read.artifact_type.clone(),
@@ -102,23 +106,27 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         created: before.as_ref().map_or(stamp.now, |before| before.created),
         pushed: stamp.now,
         pusher: step.actor.principal.name().to_owned(),
+        invocation: derived::invocation(read),
+        content_size: derived::content_size(step.tx, id, read, new.body.len() as u64)?,
         missing: missing.len() as u64,
         pulled: before.as_ref().and_then(|before| before.pulled),
         used: stamp.steady,
         summary: Some(new.summary.clone()),
     };
+    step.tx.allow_many_keys("the edges and tags of one manifest, which are limited");
     if before.is_none() {
         if !manifest::is_anywhere(step.tx, &new.digest)? {
             manifest::put_body(step.tx, &new.digest, &new.body);
         }
-        step.tx.allow_many_keys("the edges of one manifest, whose references are limited");
         put_edges(step, new);
         if let Some(subject) = row.subject {
             referrer::put(step.tx, id, &subject, &describe(read, new));
         }
         repo::count(step.tx, id, repo::Counter::Manifests, 1);
+        term::set(step.tx, id, &new.digest, &new.terms)?;
         lease::clear_lost(step.tx, id, &new.digest);
     }
+    derived::moderate(step.tx, id, &new.digest, before.as_ref(), &mut row)?;
     manifest::put(step.tx, id, &new.digest, &row);
     lease::grow(step.tx, &new.digest, stamp.lease_until)?;
     for name in &new.tags {
@@ -131,6 +139,8 @@ pub(super) fn put_manifest(step: &mut Step<'_>, new: &NewManifest, missing: &[Di
         }
         tag::point(step.tx, id, name, new.digest, stamp.now, &row.pusher, moved)?;
     }
+    derived::settle(step.tx, id, &new.digest, before.as_ref(), &row)?;
+    repo::count(step.tx, id, repo::Counter::Pushes, 1);
     step.tell(|step| TraceEvent::ManifestPut {
         repo: step.name.clone(),
         digest: new.digest,

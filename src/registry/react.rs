@@ -12,7 +12,9 @@ use crate::model::{Event, Job};
 /// today nothing follows from a push but its event.
 fn follow_ups(what: &Happening) -> &'static [Task] {
     match what {
+        Happening::RepositoryDeleted { .. } => &[Task::RepositoryRemoval],
         Happening::RepositoryCreated { .. }
+        | Happening::RepositoryChanged { .. }
         | Happening::ManifestPushed { .. }
         | Happening::TagPushed { .. }
         | Happening::TagDeleted { .. }

@@ -1,11 +1,23 @@
 //! Repositories: the list that the pages and the REST interface show, one repository's description, making, changing
 //! and deleting one.
 
-use super::listing::{Cursor, Page, Sort};
-use super::{Actor, Registry, RegistryError};
+use super::commit::{Change, Proposal, Step};
+use super::listing::{self, Cursor, Page, Scope, Sort};
+use super::{Actor, Registry, RegistryError, known, tags};
 use crate::base::{RepoId, Timestamp};
+pub use crate::meta::repo::Visibility;
+use crate::meta::repo::{Counter, List, RepoRow};
+use crate::meta::{Read, drain, order, repo, tag};
+use crate::model::event::Happening;
 use crate::oci::kind::Kind;
 use crate::oci::{RepoName, Tag};
+
+/// Characters of the longest one-line description.
+pub const SHORT_DESCRIPTION: usize = 140;
+/// Bytes of the longest README.
+pub const LONG_DESCRIPTION: usize = 25_000;
+/// Repositories that are counted for a list's total; where there are more, it is not told.
+const COUNTED: usize = 2_000;
 
 /// Which repositories are asked for.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +32,7 @@ pub struct RepoQuery {
     pub sort: Sort,
     /// From where on.
     pub after: Option<Cursor>,
-    /// At most so many.
+    /// At most so many; 0 for the usual [`listing::PAGE`].
     pub limit: usize,
 }
 
@@ -58,17 +70,6 @@ pub struct Newest {
     pub pusher: String,
 }
 
-/// Who may see a repository, besides those who have rights on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Visibility {
-    /// Nobody.
-    #[default]
-    Private,
-    /// Everybody who is signed in, and others where anonymous reading is on.
-    Public,
-}
-
 /// A repository as its own page shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepoDetails {
@@ -95,17 +96,78 @@ pub struct RepoChange {
     pub visibility: Option<Visibility>,
 }
 
+impl RepoChange {
+    fn check(&self) -> Result<(), RegistryError> {
+        let (short, long) = (self.short_description.as_ref(), self.long_description.as_ref());
+        if let Some(found) = short.map(|text| text.chars().count()).filter(|found| *found > SHORT_DESCRIPTION) {
+            let (field, unit) = ("the short description", "characters");
+            return Err(RegistryError::TextTooLong { field, limit: SHORT_DESCRIPTION, found, unit });
+        }
+        if let Some(found) = long.map(String::len).filter(|found| *found > LONG_DESCRIPTION) {
+            let (field, unit) = ("the long description", "bytes");
+            return Err(RegistryError::TextTooLong { field, limit: LONG_DESCRIPTION, found, unit });
+        }
+        Ok(())
+    }
+}
+
 impl Registry {
     /// The repositories that `readable` lets the caller see.
     ///
+    /// By size, a repository's place follows its size to about two percent, as of its last change of a manifest or tag.
+    /// A text, and what may not be seen, is looked for among a few thousand names in one request.
+    ///
     /// # Errors
-    /// A cursor that is none of ours, or the store's fault.
+    /// [`RegistryError::ForeignCursor`], or the store's fault.
     pub fn repositories(
         &self,
         query: &RepoQuery,
         readable: impl Fn(&RepoName) -> bool,
     ) -> Result<Page<RepoEntry>, RegistryError> {
-        todo!("{query:?} {}", readable(&RepoName::parse("a").expect("a name")))
+        let limit = listing::page_size(query.limit);
+        let text = query.text.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let (namespace, sort) = (query.namespace.as_deref(), query.sort);
+        let scope = Scope::new("repositories", sort).filter(namespace);
+        let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
+        let after = scope.place(query.after.as_ref())?;
+        let wanted = |name: &RepoName| {
+            namespace.is_none_or(|namespace| name.namespace() == namespace)
+                && listing::has_text(name.as_str(), &text)
+                && readable(name)
+        };
+        let lists: Vec<List<'_>> = match (query.kind, namespace) {
+            (Some(kind), _) => vec![List::Kind(Some(kind))],
+            // A zero byte is in no name, and so in no namespace.
+            (None, Some(namespace)) if !namespace.contains('\0') => vec![List::Namespace(namespace)],
+            (None, Some(_)) => Vec::new(),
+            (None, None) => Kind::ALL.iter().copied().map(Some).chain([None]).map(List::Kind).collect(),
+        };
+        self.meta().read(|tx| {
+            // Whether the caller sees all is not known, so few may be what is wanted.
+            let chunk = listing::chunk(limit, !text.is_empty());
+            let mut rows = repo::listed(tx, lists.iter().copied(), sort, after.as_deref(), chunk);
+            let (entries, next) = listing::fill(&mut rows, limit, &scope, |place, id| {
+                let Ok(name) = RepoName::parse(order::name_at(sort, place)?) else { return Ok(None) };
+                if !wanted(&name) {
+                    return Ok(None);
+                }
+                let id = repo::listed_id(id)?;
+                let Some(row) = repo::get(tx, id)? else { return Ok(None) };
+                Ok(Some(entry(tx, id, row)?))
+            })?;
+            let mut all = repo::listed(tx, lists.iter().copied(), Sort::Name, None, COUNTED);
+            let (names, more) = listing::fill_from(
+                || all.next(),
+                usize::MAX,
+                COUNTED,
+                &scope,
+                |place, _| {
+                    let name = RepoName::parse(order::name_at(Sort::Name, place)?).ok();
+                    Ok(name.filter(&wanted).map(drop))
+                },
+            )?;
+            Ok(Page { entries, next, total: more.is_none().then_some(names.len() as u64) })
+        })
     }
 
     /// One repository.
@@ -113,41 +175,128 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NameUnknown`], or the store's fault.
     pub fn repository(&self, name: &RepoName) -> Result<RepoDetails, RegistryError> {
-        todo!("{name}")
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            let row = repo::get(tx, id)?.ok_or_else(|| RegistryError::NameUnknown(name.clone()))?;
+            Ok(RepoDetails {
+                entry: entry(tx, id, row)?,
+                long_description: repo::readme(tx, id)?,
+                pulls: count(tx, id, Counter::Pulls)?.saturating_add(self.usage().pulls(id)),
+                pushes: count(tx, id, Counter::Pushes)?,
+                untagged: tags::count_untagged(tx, id)?,
+            })
+        })
     }
 
     /// Makes an empty repository. (A first push makes one too.)
     ///
     /// # Errors
-    /// A refusal when there is one of this name already, or the store's fault.
+    /// [`RegistryError::NameTaken`], [`RegistryError::TextTooLong`], or the store's fault.
     pub async fn create_repository(
         &self,
         actor: Actor,
         name: &RepoName,
         change: RepoChange,
     ) -> Result<RepoDetails, RegistryError> {
-        todo!("{actor:?} {name} {change:?}")
+        change.check()?;
+        self.commit(Proposal { actor, repo: name.clone(), change: Change::CreateRepository(change) }).await?;
+        self.repository(name)
     }
 
     /// Changes what a repository says of itself.
     ///
     /// # Errors
-    /// [`RegistryError::NameUnknown`], a refusal of a text that is too long, or the store's fault.
+    /// [`RegistryError::NameUnknown`], [`RegistryError::TextTooLong`], or the store's fault.
     pub async fn change_repository(
         &self,
         actor: Actor,
         name: &RepoName,
         change: RepoChange,
     ) -> Result<RepoDetails, RegistryError> {
-        todo!("{actor:?} {name} {change:?}")
+        change.check()?;
+        self.commit(Proposal { actor, repo: name.clone(), change: Change::ChangeRepository(change) }).await?;
+        self.repository(name)
     }
 
     /// Deletes a repository with all that it holds: it is gone with the answer, and its rows go in bounded steps
-    /// behind (design.md §5). A push to its name makes a new one.
+    /// behind (ARCHITECTURE.md, "Lists"). A push to its name makes a new one.
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`], or the store's fault.
     pub async fn delete_repository(&self, actor: Actor, name: &RepoName) -> Result<(), RegistryError> {
-        todo!("{actor:?} {name}")
+        self.commit(Proposal { actor, repo: name.clone(), change: Change::DeleteRepository }).await?;
+        Ok(())
     }
+
+    /// Takes away the rows of deleted repositories, and returns how many repositories that finished. A crash leaves
+    /// nothing that the next call does not finish.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn drain_deleted(&self) -> Result<usize, RegistryError> {
+        let mut finished = 0;
+        while let Some(id) = self.meta().read(|tx| repo::buried(tx, 1))?.first().copied() {
+            while !self.meta().write(move |tx| Ok::<_, RegistryError>(drain::step(tx, id)?)).await? {}
+            finished += 1;
+        }
+        Ok(finished)
+    }
+}
+
+fn count(tx: &impl Read, id: RepoId, counter: Counter) -> Result<u64, RegistryError> {
+    Ok(u64::try_from(repo::counted(tx, id, counter)?).unwrap_or(0))
+}
+
+fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, RegistryError> {
+    let contains = repo::contains(tx, id)?;
+    let mut units = tag::units(tx, id, contains.iter().map(|(kind, _)| *kind), Sort::Pushed, None, 1);
+    let mut newest = None;
+    if let Some((place, _)) = units.next()?
+        && let Ok(name) = Tag::parse(order::name_at(Sort::Pushed, &place)?)
+    {
+        let row = tag::get(tx, id, &name)?;
+        newest = row.map(|row| Newest { tag: name, pushed: row.pushed, pusher: row.pusher });
+    }
+    let (tags, size) = (count(tx, id, Counter::Tags)?, count(tx, id, Counter::BlobBytes)?);
+    let RepoRow { name, created, visibility, short_description, .. } = row;
+    Ok(RepoEntry { id, name, visibility, short_description, contains, newest, tags, size, created })
+}
+
+/// The rows of a new repository beyond its name.
+pub(super) fn create(step: &mut Step<'_>, created: bool, change: &RepoChange) -> Result<(), RegistryError> {
+    if !created {
+        return Err(RegistryError::NameTaken(step.name.clone()));
+    }
+    apply(step, change)
+}
+
+pub(super) fn change(step: &mut Step<'_>, change: &RepoChange) -> Result<(), RegistryError> {
+    apply(step, change)?;
+    step.happenings.push(Happening::RepositoryChanged { name: step.name.clone() });
+    Ok(())
+}
+
+fn apply(step: &mut Step<'_>, change: &RepoChange) -> Result<(), RegistryError> {
+    let unknown = || RegistryError::NameUnknown(step.name.clone());
+    let mut row = repo::get(step.tx, step.repo)?.ok_or_else(unknown)?;
+    if let Some(visibility) = change.visibility {
+        row.visibility = visibility;
+    }
+    if let Some(text) = &change.short_description {
+        row.short_description.clone_from(text);
+    }
+    if let Some(text) = &change.long_description {
+        repo::put_readme(step.tx, step.repo, text);
+    }
+    repo::update(step.tx, step.repo, &row);
+    Ok(())
+}
+
+/// Takes the repository out of sight; a job takes its rows away ([`Registry::drain_deleted`]).
+pub(super) fn delete(step: &mut Step<'_>) -> Result<(), RegistryError> {
+    let unknown = || RegistryError::NameUnknown(step.name.clone());
+    let row = repo::get(step.tx, step.repo)?.ok_or_else(unknown)?;
+    repo::bury(step.tx, step.repo, &row, step.stamp.now)?;
+    step.happenings.push(Happening::RepositoryDeleted { repo: step.repo, name: step.name.clone() });
+    Ok(())
 }

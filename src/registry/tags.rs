@@ -1,10 +1,11 @@
 //! Lists of tags.
 
-use super::listing::{self, Cursor, Sort};
+use super::listing::{self, Cursor, Scope, Sort};
 use super::{Registry, RegistryError, known};
-use crate::base::{Page, Timestamp};
-use crate::meta::manifest::ManifestRow;
-use crate::meta::tag;
+use crate::base::{Page, RepoId, Timestamp};
+use crate::meta::manifest::{self, ManifestRow};
+use crate::meta::tag::{Listed as Standing, TagRow};
+use crate::meta::{Read, order, repo, tag};
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, Reference, RepoName, Tag};
 
@@ -53,9 +54,12 @@ pub struct TagQuery {
     pub sort: Sort,
     /// From where on.
     pub after: Option<Cursor>,
-    /// At most so many units.
+    /// At most so many units; 0 for the usual [`listing::PAGE`].
     pub limit: usize,
 }
+
+/// Manifests without a tag that one request looks at: whether something refers to one is asked of each.
+const UNTAGGED_SCAN: usize = 500;
 
 /// What stands as one in a list: a tag, and the tag of its invocation image if it is an application that has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,10 +94,29 @@ pub struct TagEntry {
 impl Registry {
     /// A page of a repository's tags; an application and its invocation image are one unit.
     ///
+    /// A text is looked for in the names of units, of which one request looks at a few thousand.
+    ///
     /// # Errors
-    /// [`RegistryError::NameUnknown`], a cursor that is none of ours, or the store's fault.
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ForeignCursor`], or the store's fault.
     pub fn tag_units(&self, name: &RepoName, query: &TagQuery) -> Result<listing::Page<TagUnit>, RegistryError> {
-        todo!("{name} {query:?}")
+        let limit = listing::page_size(query.limit);
+        let text = query.text.as_deref().unwrap_or_default().to_ascii_lowercase();
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            let mut contains = repo::contains(tx, id)?;
+            contains.retain(|(kind, _)| query.kind.is_none_or(|wanted| wanted == *kind));
+            let scope = Scope::new("tags", query.sort).repo(id);
+            let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
+            let after = scope.place(query.after.as_ref())?;
+            let (kinds, chunk) = (contains.iter().map(|(kind, _)| *kind), listing::chunk(limit, !text.is_empty()));
+            let mut units = tag::units(tx, id, kinds, query.sort, after.as_deref(), chunk);
+            let (entries, next) = listing::fill(&mut units, limit, &scope, |place, _| {
+                let name = order::name_at(query.sort, place)?;
+                if listing::has_text(name, &text) { unit(tx, id, name) } else { Ok(None) }
+            })?;
+            let total = text.is_empty().then(|| contains.iter().map(|(_, count)| count).sum());
+            Ok(listing::Page { entries, next, total })
+        })
     }
 
     /// A page of a repository's tags, each on its own, by name: as the REST interface lists them.
@@ -101,7 +124,14 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NameUnknown`], or the store's fault.
     pub fn tag_entries(&self, name: &RepoName, page: &Page) -> Result<Listed<TagEntry>, RegistryError> {
-        todo!("{name} {page:?}")
+        let limit = page.limit();
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            let rows = tag::rows(tx, id, page.last.as_deref(), limit + 1)?;
+            let Listed { entries, more } = Listed::cut(rows, limit);
+            let entries = entries.into_iter().map(|(tag, row)| entry(tx, id, tag, row));
+            Ok(Listed { entries: entries.filter_map(Result::transpose).collect::<Result<_, _>>()?, more })
+        })
     }
 
     /// The tags that a reference stands for: a tag itself, or every tag that points at a digest (at most `limit`).
@@ -109,19 +139,120 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
     pub fn tags_of(&self, name: &RepoName, of: &Reference, limit: usize) -> Result<Vec<TagEntry>, RegistryError> {
-        todo!("{name} {of} {limit}")
+        let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: of.clone() };
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            let tags = match of {
+                Reference::Tag(tag) => vec![tag.clone()],
+                Reference::Digest(digest) => {
+                    manifest::get(tx, id, digest)?.ok_or_else(unknown)?;
+                    tag::of_manifest(tx, id, digest, limit)?
+                }
+            };
+            let mut entries = Vec::with_capacity(tags.len());
+            for tag in tags {
+                let row = tag::get(tx, id, &tag)?.ok_or_else(unknown)?;
+                entries.extend(entry(tx, id, tag, row)?);
+            }
+            Ok(entries)
+        })
     }
 
-    /// A page of the manifests that no tag points at and no other manifest refers to, latest push first.
+    /// A page of the manifests that no tag points at and no other manifest refers to, latest push first. What is
+    /// attached to a manifest that is here is shown with that one and not here.
     ///
     /// # Errors
-    /// [`RegistryError::NameUnknown`], a cursor that is none of ours, or the store's fault.
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ForeignCursor`], or the store's fault.
     pub fn untagged(
         &self,
         name: &RepoName,
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<listing::Page<TagEntry>, RegistryError> {
-        todo!("{name} {after:?} {limit}")
+        let limit = listing::page_size(limit);
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            let scope = Scope::new("untagged", Sort::Pushed).repo(id);
+            let after = scope.place(after)?;
+            let mut rows = manifest::untagged(tx, id, after.as_deref(), UNTAGGED_SCAN + 1)?.into_iter();
+            let next = || Ok(rows.next().map(|(place, digest)| (place, digest.to_key())));
+            let (entries, next) = listing::fill_from(next, limit, UNTAGGED_SCAN, &scope, |_, digest| {
+                let Some((digest, _)) = Digest::split_key(digest) else { return Ok(None) };
+                Ok(loose(tx, id, &digest)?.map(|row| TagEntry {
+                    name: None,
+                    digest,
+                    pushed: row.pushed,
+                    pusher: row.pusher.clone(),
+                    created: row.created,
+                    manifest: row,
+                    pair: None,
+                    is_invocation: false,
+                }))
+            })?;
+            Ok(listing::Page { entries, next, total: None })
+        })
     }
+}
+
+/// How many manifests of a repository [`Registry::untagged`] would list; `None` when there are too many to look at.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn count_untagged(tx: &impl Read, id: RepoId) -> Result<Option<u64>, RegistryError> {
+    let rows = manifest::untagged(tx, id, None, UNTAGGED_SCAN + 1)?;
+    if rows.len() > UNTAGGED_SCAN {
+        return Ok(None);
+    }
+    let mut count = 0;
+    for (_, digest) in rows {
+        count += u64::from(loose(tx, id, &digest)?.is_some());
+    }
+    Ok(Some(count))
+}
+
+/// The row of a manifest without a tag, if nothing else shows it: no manifest lists it, and it is not attached to one
+/// that is here.
+fn loose(tx: &impl Read, id: RepoId, digest: &Digest) -> Result<Option<ManifestRow>, RegistryError> {
+    if !manifest::parents(tx, id, digest, 1)?.is_empty() {
+        return Ok(None);
+    }
+    let Some(row) = manifest::get(tx, id, digest)? else { return Ok(None) };
+    let attached = match &row.subject {
+        Some(subject) => manifest::get(tx, id, subject)?.is_some(),
+        None => false,
+    };
+    Ok((!attached).then_some(row))
+}
+
+/// The unit of a tag that stands in a list.
+fn unit(tx: &impl Read, id: RepoId, name: &str) -> Result<Option<TagUnit>, RegistryError> {
+    let Ok(name) = Tag::parse(name) else { return Ok(None) };
+    let Some(row) = tag::get(tx, id, &name)? else { return Ok(None) };
+    let Some(tag) = entry(tx, id, name, row)? else { return Ok(None) };
+    let invocation = match &tag.pair {
+        Some(pair) => match tag::get(tx, id, pair)? {
+            Some(row) => entry(tx, id, pair.clone(), row)?,
+            None => None,
+        },
+        None => None,
+    };
+    Ok(Some(TagUnit { tag, invocation }))
+}
+
+/// A tag with its manifest's row; `None` when that is not there, which no commit leaves.
+pub(super) fn entry(tx: &impl Read, id: RepoId, name: Tag, row: TagRow) -> Result<Option<TagEntry>, RegistryError> {
+    let Some(manifest) = manifest::get(tx, id, &row.digest)? else { return Ok(None) };
+    let is_invocation = row.listed == Some(Standing::Invocation);
+    let pair = if is_invocation {
+        tag::application_tag(&name)
+    } else if manifest.invocation.is_some()
+        && let Some(other) = tag::invocation_tag(&name)
+        && tag::get(tx, id, &other)?.is_some_and(|row| row.listed == Some(Standing::Invocation))
+    {
+        Some(other)
+    } else {
+        None
+    };
+    let TagRow { digest, pushed, pusher, created, .. } = row;
+    Ok(Some(TagEntry { name: Some(name), digest, manifest, pushed, pusher, created, pair, is_invocation }))
 }

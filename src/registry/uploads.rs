@@ -155,6 +155,7 @@ impl Registry {
             }
             for id in blob::repos_with(tx, digest, MOUNT_CANDIDATES)? {
                 if let Some(row) = repo::get(tx, id)?
+                    && row.deleted.is_none()
                     && readable(&row.name)
                 {
                     return Ok(Some(row.name));

@@ -1,4 +1,4 @@
-//! When manifests were last pulled. A pull writes nothing: it leaves a note in memory, at most one for each manifest
+//! When manifests were last pulled, and how often those of a repository. A pull writes nothing: it leaves a note in memory, at most one for each manifest
 //! and day, and a job writes the notes down every few minutes. A crash loses the notes since then, which is said in
 //! the manual; collection asks the notes too.
 
@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::{Registry, RegistryError};
 use crate::base::{RepoId, Timestamp};
 use crate::meta::manifest::{self, ManifestRow};
+use crate::meta::repo::{self, Counter};
 use crate::oci::Digest;
 
 /// Notes that memory holds: about 10 MiB. While there are more manifests pulled within minutes, some pulls are not
@@ -29,16 +30,38 @@ struct Note {
 
 /// Notes of pulls.
 #[derive(Debug, Default)]
-pub struct Usage(Mutex<HashMap<(RepoId, Digest), Note>>);
+pub struct Usage {
+    notes: Mutex<HashMap<(RepoId, Digest), Note>>,
+    /// Pulls of each repository's manifests since they were last written down.
+    pulls: Mutex<HashMap<RepoId, u64>>,
+}
 
 impl Usage {
     /// Whether there is a note of this manifest.
     pub fn knows(&self, repo: RepoId, digest: &Digest) -> bool {
-        self.0.lock().contains_key(&(repo, *digest))
+        self.notes.lock().contains_key(&(repo, *digest))
+    }
+
+    /// Pulls of a repository's manifests that are not written down yet.
+    pub fn pulls(&self, repo: RepoId) -> u64 {
+        self.pulls.lock().get(&repo).copied().unwrap_or(0)
+    }
+
+    fn count(&self, repo: RepoId, pulls: u64) {
+        let mut counts = self.pulls.lock();
+        if counts.len() < NOTES_MAX || counts.contains_key(&repo) {
+            *counts.entry(repo).or_default() += pulls;
+        }
+    }
+
+    fn take_pulls(&self, limit: usize) -> Vec<(RepoId, u64)> {
+        let mut counts = self.pulls.lock();
+        let repos: Vec<_> = counts.keys().take(limit).copied().collect();
+        repos.into_iter().filter_map(|repo| counts.remove(&repo).map(|pulls| (repo, pulls))).collect()
     }
 
     fn note(&self, repo: RepoId, digest: Digest, note: Note) {
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
         let room = notes.len() < NOTES_MAX;
         match notes.get_mut(&(repo, digest)) {
             Some(before) => *before = Note { pulled: note.pulled.or(before.pulled), ..note },
@@ -48,7 +71,7 @@ impl Usage {
     }
 
     fn take(&self, limit: usize) -> Vec<((RepoId, Digest), Note)> {
-        let mut notes = self.0.lock();
+        let mut notes = self.notes.lock();
         let keys: Vec<_> = notes.keys().take(limit).copied().collect();
         keys.into_iter().filter_map(|key| notes.remove(&key).map(|note| (key, note))).collect()
     }
@@ -56,8 +79,11 @@ impl Usage {
 
 impl Registry {
     /// Notes that a manifest was given out (`pulled`) or asked for. Whoever answers such a request calls this, also
-    /// from a cache. Costs two comparisons, but for the first time in a day.
+    /// from a cache. Costs a count and two comparisons, but for the first time in a day.
     pub fn note_use(&self, repo: RepoId, digest: &Digest, row: &ManifestRow, pulled: bool) {
+        if pulled {
+            self.usage().count(repo, 1);
+        }
         let (now, steady) = (self.clock().now(), self.clock().steady());
         let recent = Duration::from_millis(steady.saturating_sub(row.used)) < COARSE;
         let shown = !pulled || row.pulled.is_some_and(|before| now.since(before) < COARSE);
@@ -71,6 +97,7 @@ impl Registry {
     /// # Errors
     /// When the store fails; what was not written is kept.
     pub async fn flush_usage(&self) -> Result<usize, RegistryError> {
+        self.flush_pulls().await?;
         let mut written = 0;
         loop {
             let notes = self.usage().take(BATCH);
@@ -95,6 +122,29 @@ impl Registry {
                 return Err(error.into());
             }
             written += notes.len();
+        }
+    }
+
+    async fn flush_pulls(&self) -> Result<(), RegistryError> {
+        loop {
+            let counts = self.usage().take_pulls(BATCH);
+            if counts.is_empty() {
+                return Ok(());
+            }
+            let rows = counts.clone();
+            let write = self.meta().write(move |tx| {
+                for (id, pulls) in &rows {
+                    // Deleted meanwhile?
+                    if repo::get(tx, *id)?.is_some() {
+                        repo::count(tx, *id, Counter::Pulls, i64::try_from(*pulls).unwrap_or(i64::MAX));
+                    }
+                }
+                Ok::<_, RegistryError>(())
+            });
+            if let Err(error) = write.await {
+                counts.into_iter().for_each(|(repo, pulls)| self.usage().count(repo, pulls));
+                return Err(error.into());
+            }
         }
     }
 }

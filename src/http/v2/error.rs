@@ -104,6 +104,10 @@ pub fn registry(ctx: &Context, error: &RegistryError) -> Reply {
             with_detail(StatusCode::BAD_REQUEST, Code::DigestInvalid, &message, &detail)
         }
         RegistryError::Refused { policy, code, digests, .. } => refused(*code, &message, policy, digests),
+        // Asked of lists that this protocol has not, so that only the other interfaces can get them.
+        RegistryError::NameTaken(_) => reply(StatusCode::CONFLICT, Code::NameInvalid, &message),
+        RegistryError::TextTooLong { .. } => reply(StatusCode::BAD_REQUEST, Code::Unsupported, &message),
+        RegistryError::ForeignCursor => reply(StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid, &message),
         RegistryError::NoSpace(Full { free, reserve }) => {
             disk_full(&format!(" ({} free, {} kept in reserve)", Size(*free), Size(*reserve)))
         }

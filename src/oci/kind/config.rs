@@ -34,6 +34,7 @@ impl ImageConfig {
     /// Reads a config, leniently: what cannot be read of it is left out. `None` when it is no JSON object.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         #[derive(Default, Deserialize)]
+        #[expect(clippy::zero_sized_map_values, reason = "labels are an object, of which the names count")]
         struct Process {
             #[serde(default, rename = "Labels")]
             labels: Option<BTreeMap<String, IgnoredAny>>,

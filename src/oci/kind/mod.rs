@@ -7,16 +7,15 @@
 //! 2. `artifactType`, then the config's media type (`by_type`);
 //! 3. if neither says what it is, or the config is an image's: children, layers, annotations, the config's content and
 //!    the tag (`by_content`). Three things wear an image's config and are none: cosign's signatures, Ollama's models
-//!    and the CNAB config of clients that fell back. So the layers are asked before anything is called an image; and
-//!    what has an image's config and an image's layer *is* one, whatever else it carries, so that nothing that a client
-//!    can run hides from scanning.
+//!    and the CNAB config of clients that fell back. So the layers are asked before anything is called an image; but
+//!    where one of them is an image's, the rest do not hide it.
 //!
 //! What is left is [`Kind::Unknown`] and shows its raw type. `subject` decides nothing: whatever has one is attached to
 //! it, of whatever kind it is.
 //!
 //! An index with one platform besides attestations is one image, with its provenance; attestations and lazy-loading
-//! indexes are never platforms. The parts that children play (invocation image, component, attestation) are edges and no
-//! kinds: the same digest may be a component of two applications and a tagged image. [`role_of_child`] tells them.
+//! indexes are never platforms. The parts that children play (invocation image, component, attestation) are edges and
+//! no kinds: the same digest may be a component of two applications and a tagged image. [`role_of_child`] tells them.
 
 mod child;
 mod config;
@@ -35,7 +34,7 @@ pub use self::summary::Summary;
 pub use self::table::{About, Group, Pull};
 
 use self::table::{Count, Rule, Shape, TABLE, TagShape, When, matches};
-use super::{Manifest, Tag};
+use super::{Digest, Manifest, Tag};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
@@ -138,8 +137,8 @@ impl Kind {
         matches!(self, Self::Unknown | Self::Artifact | Self::OciArtifactManifest | Self::Index)
     }
 
-    /// Decides what a manifest is. `config` is the content of its config, where it was at hand ([`needs_config`]); without
-    /// it, what only the config tells is not seen. `tags` are a hint, for what is named by a tag alone.
+    /// Decides what a manifest is. `config` is the content of its config, where it was at hand ([`needs_config`]);
+    /// without it, what only the config tells is not seen. `tags` are a hint, for what is named by a tag alone.
     pub fn decide(manifest: &Manifest, config: Option<&ImageConfig>, tags: &[Tag]) -> KindVerdict {
         let decided = Look::new(manifest, config, tags).decide();
         let kind = decided.map_or(Self::Unknown, |rule| rule.kind);
@@ -149,6 +148,11 @@ impl Kind {
             raw_type: kind.shows_raw_type().then(|| raw_type(manifest)),
         }
     }
+}
+
+/// The version of the table of rules; rows that an older one decided are indexed again.
+pub fn rules_version() -> u32 {
+    TABLE.version
 }
 
 impl fmt::Display for Kind {
@@ -287,19 +291,54 @@ impl<'m> Look<'m> {
     }
 }
 
-/// Whether a tag has this form: `sha256-<hex>`, as of the referrers tag schema, or that with cosign's suffix.
+/// Whether a tag has this form.
 fn is_shaped(shape: TagShape, tag: &Tag) -> bool {
-    let stem = match shape {
-        TagShape::Referrers => Some(tag.as_str()),
-        TagShape::CosignSbom => tag.as_str().strip_suffix(".sbom"),
-    };
-    // The schema cuts tags of longer digests to what the grammar allows.
-    let digits = [("sha256-", 64), ("sha512-", super::tag::MAX_TAG - "sha512-".len())];
-    stem.is_some_and(|stem| {
-        digits.iter().any(|(prefix, digits)| {
-            stem.strip_prefix(prefix).is_some_and(|hex| {
-                hex.len() == *digits && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            })
-        })
-    })
+    match shape {
+        TagShape::Referrers => ReferrerTag::of(tag).is_some_and(|tag| tag.names == TagNames::Referrers),
+        TagShape::CosignSbom => ReferrerTag::of(tag).is_some_and(|tag| tag.names == TagNames::Sbom),
+    }
+}
+
+/// A tag that only ties something to a manifest: the referrers tag schema (`sha256-<hex>`), or cosign's names after it
+/// (`sha256-<hex>.sig`). Lists of tags hide them; what they name is decided by its content all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReferrerTag {
+    /// The manifest that it is tied to; `None` when the tag is too short for its digest (sha512).
+    pub subject: Option<Digest>,
+    /// What the tag says that it names.
+    pub names: TagNames,
+}
+
+/// What a [`ReferrerTag`] says that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagNames {
+    /// An index of referrers.
+    Referrers,
+    /// Signatures (`.sig`).
+    Signature,
+    /// Attestations (`.att`).
+    Attestation,
+    /// A bill of materials (`.sbom`).
+    Sbom,
+}
+
+impl ReferrerTag {
+    /// Reads a tag; `None` when it is an ordinary one.
+    pub fn of(tag: &Tag) -> Option<Self> {
+        let (stem, names) = match tag.as_str().split_once('.') {
+            None => (tag.as_str(), TagNames::Referrers),
+            Some((stem, "sig")) => (stem, TagNames::Signature),
+            Some((stem, "att")) => (stem, TagNames::Attestation),
+            Some((stem, "sbom")) => (stem, TagNames::Sbom),
+            Some(_) => return None,
+        };
+        let (algorithm, hex) = stem.split_once('-')?;
+        if let Ok(subject) = Digest::parse(&format!("{algorithm}:{hex}")) {
+            return Some(Self { subject: Some(subject), names });
+        }
+        // The schema cuts tags of longer digests to what the grammar allows.
+        let is_cut = stem.len() == super::tag::MAX_TAG && algorithm == "sha512";
+        let is_hex = || hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (is_cut && is_hex()).then_some(Self { subject: None, names })
+    }
 }

@@ -9,7 +9,7 @@ use super::{About, ChildRole, ImageConfig, Kind, role_of_child};
 use crate::oci::descriptor::Annotations;
 use crate::oci::{Manifest, Platform, Tag};
 
-/// Bounds of what a row holds: about 20 kB at most, a few hundred bytes as a rule.
+/// Bounds of what a row holds: less than 50 kB of JSON at most, a few hundred bytes as a rule.
 const PLATFORMS_MAX: usize = 64;
 const PLATFORM_BYTES: usize = 64;
 const ANNOTATIONS_MAX: usize = 16;
@@ -42,7 +42,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_bytes: Option<u64>,
     /// Annotations for lists: title, version, description (at most 1,000 bytes), authors, and those of `io.docker.` and
-    /// `io.cnab.`. At most 16; one of more than 1,000 bytes is in the manifest alone.
+    /// `io.cnab.`. At most 16; one of more than 1,000 bytes, or with control characters, is in the manifest alone.
     #[serde(default, skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
     /// The version of the table that decided.
@@ -62,7 +62,7 @@ impl Summary {
         let mut platform_count = 0;
         for platform in all_platforms(manifest, config.as_ref()) {
             platform_count += 1;
-            if platforms.len() < PLATFORMS_MAX && platform.len() <= PLATFORM_BYTES {
+            if platforms.len() < PLATFORMS_MAX && platform.len() <= PLATFORM_BYTES && is_plain(&platform) {
                 platforms.push(platform);
             }
         }
@@ -112,11 +112,19 @@ fn kept(annotations: &Annotations) -> Annotations {
         key.len() <= KEY_BYTES
             && (value.len() <= VALUE_BYTES || key == DESCRIPTION)
             && matches(&TABLE.kept_annotations, key)
+            && is_plain(key)
+            && is_plain(value)
     };
     let mut wanted: Vec<_> = annotations.iter().filter(|(key, value)| fits(key, value)).collect();
     // The specification's own stand last in the alphabet, and matter most.
     wanted.sort_by_key(|(key, _)| !key.starts_with("org.opencontainers."));
     wanted.into_iter().take(ANNOTATIONS_MAX).map(|(key, value)| (key.clone(), cut(value, VALUE_BYTES))).collect()
+}
+
+/// Whether a text has no control characters but those that end lines: nobody shows them, and JSON makes six bytes of
+/// one.
+fn is_plain(text: &str) -> bool {
+    !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// The beginning of a text, in whole characters and at most this many bytes.

@@ -1,15 +1,15 @@
 //! `assets/kinds.json`: the kinds and the rules that decide them.
 //!
-//! | field | what stands there |
-//! |---|---|
-//! | `version` | raised with every change that may decide something otherwise: rows of an older one are indexed again |
-//! | `image_configs` | config types that are an image's, and that other things borrow |
-//! | `says_nothing` | types that tools write when nobody named one |
-//! | `image_layers` | layer types that a client unpacks |
-//! | `kept_annotations` | annotations that lists show, and so stand in the row |
-//! | `kinds` | each kind's name, with its label, group and how it is pulled ([`About`]), and its formats, where they differ |
-//! | `by_form`, `by_type`, `by_content` | the rules ([`Rule`]), asked in this order; the first whose conditions ([`When`]) all hold decides |
-//! | `children` | the parts that children play ([`ChildRule`]); the first that holds decides |
+//! - `version`: raised with every change that may decide something otherwise. Rows of an older one are indexed again.
+//! - `image_configs`: config types that are an image's, and that other things borrow.
+//! - `says_nothing`: types that tools write when nobody named one.
+//! - `image_layers`: layer types that a client unpacks.
+//! - `kept_annotations`: annotations that lists show, and so stand in the row.
+//! - `kinds`: each kind's name, with its label, its group and how it is pulled ([`About`]), and the formats that it
+//!   has, with what is otherwise in them.
+//! - `by_form`, `by_type`, `by_content`: the rules ([`Rule`]), asked in this order; the first whose conditions
+//!   ([`When`]) all hold decides.
+//! - `children`: the parts that children play ([`ChildRule`]); the first that holds decides.
 //!
 //! A pattern is a whole text, or the beginning of one before `*`. Annotations are a choice: one of them must be there.
 

@@ -234,6 +234,66 @@ mod references {
         assert_eq!(manifest.references().count(), 3);
     }
 
+    /// Every descriptor stays, in order, with what stands beside it; needed here is each digest once.
+    #[test]
+    fn all_parts_are_kept() {
+        let web = |name: &str| with(descriptor(DOCKER, "web"), "annotations", json!({"io.cnab.component.name": name}));
+        let manifest = push(INDEX, &index(&[web("front"), web("back")])).unwrap();
+        let names: Vec<_> = manifest.children().map(|child| child.annotation("io.cnab.component.name")).collect();
+        assert_eq!(names, [Some("front"), Some("back")]);
+        assert_eq!((manifest.references().count(), manifest.referenced_digests().len()), (1, 1));
+        let foreign = with(
+            descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "foreign"),
+            "urls",
+            json!(["https://registry.lab/foreign", 7]),
+        );
+        let manifest = push(DOCKER, &with(image(&[foreign, descriptor(LAYER, "layer")]), "mediaType", json!(DOCKER)));
+        let manifest = manifest.unwrap();
+        let layers: Vec<_> = manifest.layers().map(|layer| layer.digest).collect();
+        assert_eq!(layers, ["foreign", "layer"].map(digest));
+        assert_eq!(manifest.layers().next().unwrap().urls, ["https://registry.lab/foreign"]);
+        assert_eq!(manifest.config().unwrap().digest, digest("config"));
+    }
+
+    #[test]
+    fn platforms() {
+        let child = |platform: Value| with(descriptor(OCI, "child"), "platform", platform);
+        let read = |platform| {
+            let manifest = push(INDEX, &index(&[child(platform)]))?;
+            Ok(manifest.children().next().unwrap().platform.as_deref().cloned())
+        };
+        let full = json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.1", "os.features": ["win32k"],
+            "variant": "v2", "features": ["sse4"]});
+        let platform = read(full).unwrap().unwrap();
+        assert_eq!(
+            (platform.to_string().as_str(), platform.os_version.as_deref()),
+            ("windows/amd64/v2", Some("10.0.1"))
+        );
+        assert_eq!(platform.os_features, ["win32k"]);
+        assert_eq!(read(Value::Null), Ok(None));
+        // It describes and decides nothing, so values that make no sense are left out.
+        let odd = read(json!({"architecture": 7, "os": "linux", "os.features": null})).unwrap().unwrap();
+        assert_eq!((odd.os.as_str(), odd.architecture.as_str()), ("linux", ""));
+        // But it means the same to everybody.
+        let spelling = ManifestError::Spelling { found: "OS".to_owned(), meant: "os" };
+        assert_eq!(read(json!({"os": "unknown", "OS": "linux"})), Err(spelling));
+        assert!(matches!(read(json!("linux")), Err(ManifestError::Malformed { .. })));
+        let stored = index(&[child(json!("linux")), child(json!({"OS": "linux", "os": "plan9"}))]).to_string();
+        let stored = Manifest::from_stored(MediaType::parse(INDEX).unwrap(), stored.as_bytes()).unwrap();
+        let platforms: Vec<_> = stored.children().map(|child| child.platform.as_ref().map(|p| p.os.clone())).collect();
+        assert_eq!(platforms, [None, Some("plan9".to_owned())]);
+    }
+
+    /// The config's type stands in rows, so it is no longer than a media type, parameters and all.
+    #[test]
+    fn config_types_are_bounded() {
+        let typed =
+            |text: String| with(image(&[]), "config", with(descriptor("a/b", "config"), "mediaType", json!(text)));
+        assert!(push(OCI, &typed("text/plain; charset=utf-8".to_owned())).is_ok());
+        let error = push(OCI, &typed(format!("text/plain;{}", "x".repeat(9000)))).unwrap_err();
+        assert!(error.to_string().starts_with("config.mediaType must be a media type"), "{error}");
+    }
+
     #[test]
     fn no_more_than_the_limit() {
         let limits = ManifestLimits { references: 3, depth: 32 };

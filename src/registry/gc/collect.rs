@@ -52,8 +52,14 @@ pub(super) async fn step(
         return Ok((Went { seen, ..Went::default() }, position));
     }
     let (writer, now) = (registry.clone(), registry.clock().now());
+    let mut touched: Vec<RepoId> = candidates.iter().flat_map(|candidate| candidate.repos.iter().copied()).collect();
+    touched.sort_unstable();
+    touched.dedup();
     let collected = registry.meta().write(move |tx| collect(tx, &writer, &candidates, &terms, now));
     let went = collected.await.map_err(RegistryError::from)?;
+    // Their places in the order by size. Not in the same closure, which has its fill of rows; what a crash leaves out,
+    // the repository's next change makes good.
+    registry.relist_repositories(&touched).await?;
     Ok((Went { seen, ..went }, position))
 }
 

@@ -123,7 +123,8 @@ fn look(
         let unused = is_idle(row, terms)
             && !registry.usage().knows(*id, digest)
             && fate(tx, *id, digest, row, terms, &Supposed::new())? == Fate::Goes;
-        if unused && let Some(repo) = repo::get(tx, *id)? {
+        // What a deleted repository had goes without this.
+        if unused && let Some(repo) = repo::get(tx, *id)?.filter(|repo| repo.deleted.is_none()) {
             found.push((*id, repo.name, *digest));
         }
     }
