@@ -240,7 +240,7 @@ fn unit(tx: &impl Read, id: RepoId, name: &str) -> Result<Option<TagUnit>, Regis
 }
 
 /// A tag with its manifest's row; `None` when that is not there, which no commit leaves.
-fn entry(tx: &impl Read, id: RepoId, name: Tag, row: TagRow) -> Result<Option<TagEntry>, RegistryError> {
+pub(super) fn entry(tx: &impl Read, id: RepoId, name: Tag, row: TagRow) -> Result<Option<TagEntry>, RegistryError> {
     let Some(manifest) = manifest::get(tx, id, &row.digest)? else { return Ok(None) };
     let is_invocation = row.listed == Some(Standing::Invocation);
     let pair = if is_invocation {
