@@ -23,18 +23,28 @@ use crate::registry::Actor;
 
 mod about;
 mod account;
+mod application;
+mod artifact;
 pub mod assets;
 mod certificate;
 mod content;
 pub mod csrf;
 mod docs;
+mod document;
 pub mod errors;
 pub mod form;
+mod image;
 mod login;
+mod manifest;
 pub mod markdown;
+mod multi_arch;
 pub mod page;
+pub mod pull_commands;
+mod raw;
+mod referrers;
 pub mod routes;
 pub mod session;
+mod shown;
 mod storage;
 mod system;
 mod trusting;
@@ -307,6 +317,9 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Repository(repo, RepositoryPage::Manifest(reference, page)) if *page != ManifestPage::Delete => {
+            manifest::serve(visit, repo, reference, *page).await
+        }
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }
