@@ -454,7 +454,7 @@ on_each_engine! {
 
         let words = name("lab/words");
         let seen = |text: &str| lab.registry().search(text, 10, |name| name.namespace() == "lab").unwrap();
-        assert_eq!(seen("WORDS").repositories, [words.clone()]);
+        assert_eq!(seen("WORDS").repositories, std::slice::from_ref(&words));
         assert_eq!(lab.find("words").repositories, [name("hidden/words"), words.clone()]);
         let tags = [(words.clone(), tag("1.0"), Kind::Application), (words.clone(), tag("1.0-invoc"), Kind::Image)];
         assert_eq!(seen("1.0").tags, tags);
