@@ -34,8 +34,8 @@ pub mod usage;
 #[cfg(test)]
 mod faults;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -100,6 +100,8 @@ struct Inner {
     jobs: Arc<Notify>,
     trace: trace::Trace,
     usage: usage::Usage,
+    /// What seals the marks of pages, once it was needed.
+    seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
 }
 
@@ -107,10 +109,10 @@ impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
-        let trace = trace::Trace::default();
+        let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
         let recent = pull::Recent::default();
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, gc }))
+        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, seal, gc }))
     }
 
     /// The metadata store.

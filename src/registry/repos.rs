@@ -127,7 +127,7 @@ impl Registry {
         let limit = listing::page_size(query.limit);
         let text = query.text.as_deref().unwrap_or_default().to_ascii_lowercase();
         let (namespace, sort) = (query.namespace.as_deref(), query.sort);
-        let scope = Scope::new("repositories", sort).filter(namespace);
+        let scope = Scope::new(self.seal()?, "repositories", sort).filter(namespace);
         let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
         let after = scope.place(query.after.as_ref())?;
         let wanted = |name: &RepoName| {

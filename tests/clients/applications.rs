@@ -2,7 +2,7 @@
 //!
 //! A block whose info string begins with `console test` runs: every line that begins with `$ ` is a command, the lines
 //! below it are expected in its output, in this order, `…` standing for anything. One more word says when, or how:
-//! `docker-app`, `docker-app-0.8` and `docker-app-0.9` where `DOCKER_APP` names such a plugin, `fails` for commands that
+//! `docker-app`, `docker-app-0.8` and `docker-app-0.9` where `DOCKER_APP` names such a program, `fails` for commands that
 //! must fail. Without docker app, skopeo pushes the application that the page speaks of.
 
 use std::fs;
@@ -14,9 +14,9 @@ use crate::docker_app::{App, Generation};
 use crate::skopeo::Skopeo;
 use crate::support::image::Layout;
 use crate::support::lab::{self, Lab};
-use crate::support::process::{Run, word};
+use crate::support::process::Run;
 use crate::support::server::{ADMIN, NAME, Server};
-use crate::support::tally::{given, needs};
+use crate::support::tally::needs;
 
 /// A block that runs.
 struct Block {
@@ -93,12 +93,13 @@ fn serve(lab: &Lab) -> (Server, Place) {
     (server, place)
 }
 
-fn run(lab: &Lab, directory: &Path, docker: Option<&Docker<'_>>, block: &Block) {
+fn run(lab: &Lab, directory: &Path, app: Option<&App<'_>>, block: &Block) {
     for command in &block.commands {
         let place = format!("docs/applications.md, the block of line {}", block.line);
-        let script = format!("set -o pipefail; cd '{}'; {}", directory.display(), command.text);
+        let docker_app = app.map(App::as_docker_app).unwrap_or_default();
+        let script = format!("set -o pipefail; cd '{}'; {docker_app}{}", directory.display(), command.text);
         let words = ["bash", "-c", &script];
-        let run = docker.map_or_else(|| lab.client(&words), |docker| docker.run_as(&[], &words));
+        let run = app.map_or_else(|| lab.client(&words), |app| app.docker.run_as(&[], &words));
         let fails = block.words.iter().any(|word| word == "fails");
         assert_eq!(run.success, !fails, "{place}:\n{}", run.transcript());
         check(&place, command, &run);
@@ -129,7 +130,6 @@ fn applications_page_says_what_docker_app_does() {
     let lab = Lab::new();
     let (_server, place) = serve(&lab);
     let app = App::prepare(&lab, place, Docker::start(&lab));
-    assert!(app.is_plugin(), "{}: the page says `docker app`", word(&given("DOCKER_APP").expect("it is needed")));
     let mine = match app.generation {
         Generation::V08 => "docker-app-0.8",
         Generation::V09 => "docker-app-0.9",
@@ -137,7 +137,7 @@ fn applications_page_says_what_docker_app_does() {
     for block in blocks(include_str!("../../docs/applications.md")) {
         let trust = block.commands.iter().any(|command| command.text == "sh trust.sh");
         if trust || block.words.iter().any(|word| word == "docker-app" || word == mine) {
-            run(&lab, &app.workplace(), Some(&app.docker), &block);
+            run(&lab, &app.workplace(), Some(&app), &block);
         }
     }
 }

@@ -103,9 +103,12 @@ impl<'lab> App<'lab> {
         self.docker.run_as(variables, &[&program[..], words].concat())
     }
 
-    /// Whether it is `docker app`, and no program that stands alone.
-    pub(crate) fn is_plugin(&self) -> bool {
-        self.program.len() == 2
+    /// What makes `docker app` this client in a shell, if it is a program that stands alone.
+    pub(crate) fn as_docker_app(&self) -> String {
+        match &self.program[..] {
+            [alone] => format!("docker() {{ shift; '{alone}' \"$@\"; }}; "),
+            _ => String::new(),
+        }
     }
 
     /// The directory in which the application's own one lies.

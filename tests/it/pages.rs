@@ -2,6 +2,7 @@
 //!
 //! [`html`] has the checker that every page passes; [`Browser`] does what a browser does with cookies and forms.
 
+mod details;
 mod html;
 mod shell;
 mod signed_in;

@@ -1,104 +1,157 @@
-//! The commands that pull something, by its kind; the most usual one first. Each names a tag or a digest, so that none
-//! asks for a `latest` that may not be there.
+//! The commands that pull something, by what it is. Each names a tag or a digest: without one, clients take `latest`,
+//! which may be something else or nothing.
 
-use crate::oci::kind::Pull;
-use crate::oci::{Reference, RepoName};
+use crate::oci::kind::{Kind, Pull, ReferrerTag};
+use crate::oci::{Digest, Reference, RepoName};
 
-/// The tools that take something of this kind, each with its command. `host` is the registry as commands name it, with
-/// the port unless that is 443. Nothing for what nobody pulls by itself.
-pub fn commands(host: &str, repo: &RepoName, reference: &Reference, pull: Pull) -> Vec<(&'static str, String)> {
-    let separator = match reference {
-        Reference::Tag(_) => ':',
-        Reference::Digest(_) => '@',
-    };
-    let named = format!("{host}/{repo}{separator}{reference}");
-    let with = |tool: &'static str, before: &str| (tool, format!("{before}{named}"));
-    match pull {
-        Pull::Docker => vec![
-            with("docker", "docker pull "),
-            with("podman", "podman pull "),
-            with("nerdctl", "nerdctl pull "),
-            with("crictl", "crictl pull "),
-            with("ctr", "ctr images pull "),
-            ("skopeo", format!("skopeo copy --all docker://{named} oci:{}", repo.name().replace('/', "-"))),
-        ],
-        Pull::DockerApp => vec![
-            with("docker app", "docker app pull "),
-            with("cnab-to-oci", "cnab-to-oci pull "),
-            with("porter", "porter install --reference "),
-        ],
-        Pull::Cnab => {
-            vec![with("cnab-to-oci", "cnab-to-oci pull "), with("porter", "porter install --reference ")]
-        }
-        Pull::Compose => vec![("docker compose", format!("docker compose -f oci://{named} up"))],
-        Pull::DockerPlugin => vec![with("docker", "docker plugin install ")],
-        Pull::Helm => vec![("helm", helm(host, repo, reference)), with("oras", "oras pull ")],
-        Pull::HelmPlugin => vec![with("helm", "helm plugin install oci://")],
-        Pull::Flux => {
-            vec![("flux", format!("flux pull artifact oci://{named} --output .")), with("oras", "oras pull ")]
-        }
-        Pull::Wasm => vec![with("wkg", "wkg oci pull "), with("oras", "oras pull ")],
-        Pull::Spin => vec![with("spin", "spin registry pull ")],
-        Pull::Singularity => {
-            vec![with("apptainer", "apptainer pull oras://"), with("singularity", "singularity pull oras://")]
-        }
-        Pull::DockerModel => vec![with("docker", "docker model pull ")],
-        Pull::Ollama => vec![with("ollama", "ollama pull ")],
-        Pull::Kit => vec![with("kit", "kit pull ")],
-        Pull::Zarf => vec![with("zarf", "zarf package pull oci://")],
-        // cosign and notation take the image's name and find what is attached to it by themselves.
-        Pull::Cosign | Pull::Notation | Pull::Oras => vec![with("oras", "oras pull ")],
-        Pull::None => Vec::new(),
-    }
+/// A command of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Whose command it is, as the page names it.
+    pub client: &'static str,
+    /// The line to type.
+    pub text: String,
 }
 
-/// Helm takes a chart's version for its tag, in which `+` stands as `_` (a tag has no `+`).
-fn helm(host: &str, repo: &RepoName, reference: &Reference) -> String {
-    match reference {
-        Reference::Tag(tag) => format!("helm pull oci://{host}/{repo} --version {}", tag.as_str().replace('_', "+")),
-        Reference::Digest(digest) => format!("helm pull oci://{host}/{repo}@{digest}"),
+/// What is pulled.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'t> {
+    /// The registry as commands name it: host, and port unless it is 443.
+    pub host: &'t str,
+    /// The repository.
+    pub repo: &'t RepoName,
+    /// Which manifest of it.
+    pub reference: &'t Reference,
+    /// What it is attached to, if it is.
+    pub subject: Option<Digest>,
+}
+
+impl Target<'_> {
+    /// The commands for something of this kind, the usual one first; none for what nobody pulls by hand.
+    pub fn commands(&self, kind: Kind, format: Option<&str>) -> Vec<Command> {
+        let reference = self.name(self.reference);
+        let version = match self.reference {
+            // Helm writes a version's `+` as `_`, which tags may contain.
+            Reference::Tag(tag) => tag.as_str().replace('_', "+"),
+            Reference::Digest(_) => String::new(),
+        };
+        let command = |client, text: String| Command { client, text };
+        let all = |client, text: String| vec![command(client, text), command("oras", format!("oras pull {reference}"))];
+        match kind.about(format).pull {
+            Pull::Docker => vec![
+                command("docker", format!("docker pull {reference}")),
+                command("podman", format!("podman pull {reference}")),
+                command("nerdctl", format!("nerdctl pull {reference}")),
+                command("crictl", format!("crictl pull {reference}")),
+                command("ctr", format!("ctr images pull {reference}")),
+                command("skopeo", self.skopeo("copy")),
+            ],
+            Pull::DockerApp => vec![
+                command("docker app", format!("docker app pull {reference}")),
+                command("cnab-to-oci", format!("cnab-to-oci pull {reference}")),
+                command("porter", format!("porter inspect --reference {reference}")),
+                command("skopeo", self.skopeo("copy --all")),
+            ],
+            Pull::Cnab => vec![
+                command("porter", format!("porter inspect --reference {reference}")),
+                command("cnab-to-oci", format!("cnab-to-oci pull {reference}")),
+                command("skopeo", self.skopeo("copy --all")),
+            ],
+            Pull::Compose => all("docker compose", format!("docker compose -f oci://{reference} config")),
+            Pull::DockerPlugin => vec![command("docker", format!("docker plugin install {reference}"))],
+            Pull::Helm if version.is_empty() => all("helm", format!("helm pull oci://{reference}")),
+            Pull::Helm => all("helm", format!("helm pull oci://{}/{} --version {version}", self.host, self.repo)),
+            Pull::HelmPlugin => all("helm", format!("helm plugin install oci://{reference}")),
+            Pull::Flux => all("flux", format!("flux pull artifact oci://{reference} --output .")),
+            Pull::Wasm => all("wkg", format!("wkg oci pull {reference}")),
+            Pull::Spin => vec![command("spin", format!("spin registry pull {reference}"))],
+            Pull::Cosign => match (self.subject_name(), kind) {
+                (Some(subject), Kind::Signature) => all("cosign", format!("cosign download signature {subject}")),
+                (Some(subject), Kind::Attestation) => all("cosign", format!("cosign download attestation {subject}")),
+                (Some(subject), Kind::Sbom) => all("cosign", format!("cosign download sbom {subject}")),
+                _ => vec![command("oras", format!("oras pull {reference}"))],
+            },
+            Pull::Notation => match self.subject_name() {
+                Some(subject) => all("notation", format!("notation inspect {subject}")),
+                None => vec![command("oras", format!("oras pull {reference}"))],
+            },
+            Pull::Singularity => vec![
+                command("singularity", format!("singularity pull oras://{reference}")),
+                command("apptainer", format!("apptainer pull oras://{reference}")),
+            ],
+            Pull::DockerModel => all("docker model", format!("docker model pull {reference}")),
+            Pull::Ollama => all("ollama", format!("ollama pull {reference}")),
+            Pull::Kit => all("kit", format!("kit pull {reference}")),
+            Pull::Zarf => all("zarf", format!("zarf package pull oci://{reference}")),
+            Pull::Oras => vec![command("oras", format!("oras pull {reference}"))],
+            Pull::None => Vec::new(),
+        }
+    }
+
+    fn name(&self, reference: &Reference) -> String {
+        let Self { host, repo, .. } = self;
+        match reference {
+            Reference::Tag(tag) => format!("{host}/{repo}:{tag}"),
+            Reference::Digest(digest) => format!("{host}/{repo}@{digest}"),
+        }
+    }
+
+    /// What it is attached to: its own word, or the name of its tag.
+    fn subject_name(&self) -> Option<String> {
+        let by_tag = match self.reference {
+            Reference::Tag(tag) => ReferrerTag::of(tag).and_then(|tag| tag.subject),
+            Reference::Digest(_) => None,
+        };
+        self.subject.or(by_tag).map(|subject| self.name(&Reference::Digest(subject)))
+    }
+
+    /// skopeo copies into a directory; the repository's own name is as good as any.
+    fn skopeo(&self, verb: &str) -> String {
+        format!("skopeo {verb} docker://{} dir:{}", self.name(self.reference), self.repo.name())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::kind::Kind;
 
-    #[test]
-    fn every_command_names_what_it_pulls() {
-        let repo = RepoName::parse("admin/lab-words").unwrap();
-        let digest = format!("sha256:{}", "a".repeat(64));
-        for reference in ["0.1.0", &digest] {
-            let reference = Reference::parse(reference).unwrap();
-            for kind in Kind::ALL {
-                for (tool, command) in commands("registry.lab:8443", &repo, &reference, kind.about(None).pull) {
-                    assert!(command.starts_with(tool.split(' ').next().unwrap()), "{tool}: {command}");
-                    assert!(command.contains("registry.lab:8443/admin/lab-words"), "{command}");
-                    assert!(command.contains(&reference.to_string()), "{command}");
-                }
-            }
-        }
+    fn commands(kind: Kind, format: Option<&str>, reference: &str) -> Vec<String> {
+        let repo = RepoName::parse("lab/web").unwrap();
+        let reference = Reference::parse(reference).unwrap();
+        let target = Target { host: "registry.lab", repo: &repo, reference: &reference, subject: None };
+        target.commands(kind, format).into_iter().map(|command| command.text).collect()
     }
 
     #[test]
-    fn the_first_command_is_the_kinds_own() {
-        let repo = RepoName::parse("a").unwrap();
-        let first = |tag: &str, pull| {
-            let reference = Reference::parse(tag).unwrap();
-            commands("registry.lab", &repo, &reference, pull).into_iter().next().map(|(_, command)| command)
-        };
-        for (pull, command) in [
-            (Pull::Docker, "docker pull registry.lab/a:1_2"),
-            (Pull::DockerApp, "docker app pull registry.lab/a:1_2"),
-            (Pull::Cnab, "cnab-to-oci pull registry.lab/a:1_2"),
-            (Pull::Compose, "docker compose -f oci://registry.lab/a:1_2 up"),
-            (Pull::DockerPlugin, "docker plugin install registry.lab/a:1_2"),
-            (Pull::Helm, "helm pull oci://registry.lab/a --version 1+2"),
-            (Pull::Oras, "oras pull registry.lab/a:1_2"),
+    fn each_kind_has_its_own_command_first() {
+        let tag = format!("sha256-{}.sig", "a".repeat(64));
+        let subject = format!("sha256:{}", "a".repeat(64));
+        for (kind, format, reference, expected) in [
+            (Kind::Application, None, "0.1.0", "docker app pull registry.lab/lab/web:0.1.0".to_owned()),
+            (Kind::CnabBundle, None, "1", "porter inspect --reference registry.lab/lab/web:1".to_owned()),
+            (Kind::Image, Some("oci"), "1", "docker pull registry.lab/lab/web:1".to_owned()),
+            (Kind::MultiArch, None, &subject, format!("docker pull registry.lab/lab/web@{subject}")),
+            (Kind::Plugin, None, "1", "docker plugin install registry.lab/lab/web:1".to_owned()),
+            (Kind::Chart, None, "1.0_b2", "helm pull oci://registry.lab/lab/web --version 1.0+b2".to_owned()),
+            (Kind::Chart, None, &subject, format!("helm pull oci://registry.lab/lab/web@{subject}")),
+            (Kind::Wasm, Some("spin"), "1", "spin registry pull registry.lab/lab/web:1".to_owned()),
+            (Kind::Signature, None, &tag, format!("cosign download signature registry.lab/lab/web@{subject}")),
+            (Kind::Signature, None, "1", "oras pull registry.lab/lab/web:1".to_owned()),
+            (Kind::Unknown, None, "1", "oras pull registry.lab/lab/web:1".to_owned()),
         ] {
-            assert_eq!(first("1_2", pull).as_deref(), Some(command));
+            assert_eq!(commands(kind, format, reference)[0], expected);
         }
-        assert_eq!(first("1", Pull::None), None);
+        assert!(commands(Kind::BuildkitCache, None, "1").is_empty(), "nobody pulls a cache by hand");
+    }
+
+    #[test]
+    fn every_command_says_which() {
+        for kind in Kind::ALL {
+            for reference in ["1.0", &format!("sha256:{}", "b".repeat(64))] {
+                for command in commands(*kind, None, reference) {
+                    assert!(command.contains(reference), "{kind}: {command}");
+                }
+            }
+        }
     }
 }

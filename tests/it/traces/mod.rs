@@ -18,6 +18,8 @@ mod porter;
 mod sign_in;
 mod wire;
 
+use msr_lite::registry::apps::MemberState;
+
 use crate::harness::Lab;
 use cast::{Cast, component};
 use player::{Generation, Player};
@@ -53,8 +55,9 @@ async fn library(lab: &Lab) -> Cast {
     cast
 }
 
-/// What must be true of a repository after a push, whoever pushed: these tags and no others, and the application under
-/// `0.1.0` is the index that was sent, byte by byte, with everything that it names.
+/// What must be true of a repository after a push, whoever pushed: these tags and no others; the application under
+/// `0.1.0` is the index that was sent, byte by byte, with everything that it names; and the registry sees in it one unit
+/// of which nothing is missing, with its invocation image's tag where there is one.
 async fn holds(player: &mut Player<'_>, index: &str, tags: &[&str]) {
     let lab = player.lab();
     let repo = player.target().to_owned();
@@ -62,6 +65,12 @@ async fn holds(player: &mut Player<'_>, index: &str, tags: &[&str]) {
     assert_eq!(list["tags"], serde_json::json!(tags), "{repo}");
     player.play(&format!("looker GET app/manifests/0.1.0 as {index} -> 200 {index}")).await;
     let children = player.cast().children(index);
+    let application = crate::apps::application(lab, &repo, "0.1.0").await.expect("it is an application");
+    assert_eq!(application.members.len(), children.len(), "{repo}");
+    assert!(application.members.iter().all(|member| member.state == MemberState::Present), "{application:?}");
+    assert!(!application.incomplete, "{application:?}");
+    let paired = application.invocation_tag.map(|tag| tag.to_string());
+    assert_eq!(paired.as_deref(), tags.iter().find(|tag| **tag == "0.1.0-invoc").copied(), "{repo}");
     for child in children {
         player.play(&format!("looker GET app/manifests/{{{child}}} -> 200 {child}")).await;
     }
