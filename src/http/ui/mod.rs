@@ -286,6 +286,13 @@ async fn admit(
                 "This form was sent by a page of another site; nothing was changed.".into(),
             ));
         }
+        // Said plainly, rather than that the form is too old; whoever wanted to sign out is.
+        match visit.page {
+            PageRequest::Login | PageRequest::Preferences => {}
+            PageRequest::Logout if visit.session.is_none() => return login::sign_out(visit, token).await,
+            _ if visit.session.is_none() && token.is_some() => return Err(Failure::SignIn),
+            _ => {}
+        }
         visit.form = Fields::read(head, body).await?;
         if !csrf::matches(&visit.csrf, visit.form.raw("csrf")) {
             let message = "This form is too old, or was not one of ours: nothing was changed. Go back, load the page \
