@@ -5,6 +5,7 @@ use std::time::Duration;
 use msr_lite::meta::Mode;
 use msr_lite::oci::kind::Kind;
 use msr_lite::oci::{Digest, Reference, RepoName, Tag};
+use msr_lite::registry::delete::DeleteOptions;
 use msr_lite::registry::gc::Options;
 use msr_lite::registry::listing::{Cursor, Page, Sort};
 use msr_lite::registry::repos::{RepoChange, RepoEntry, RepoQuery, Visibility};
@@ -173,7 +174,9 @@ on_each_engine! {
         let application = lab.push_application("lab/app", "1.0", &invocation, "one").await;
         lab.push_application("lab/app", "1.0-invoc-invoc", &invocation, "one").await;
         assert_eq!(lab.by_name("lab/app"), ["1.0 + 1.0-invoc", "1.0-invoc-invoc"]);
-        assert_eq!(lab.delete("/v2/lab/app/manifests/1.0-invoc").await.status(), StatusCode::ACCEPTED);
+        // Only force takes it while the application lives.
+        let (invoc, options) = (Reference::parse("1.0-invoc").unwrap(), DeleteOptions { force: true, ..Default::default() });
+        lab.registry().delete_with(Actor::system(), &name("lab/app"), &invoc, options).await.unwrap();
         assert_eq!(lab.by_name("lab/app"), ["1.0", "1.0-invoc-invoc"]);
         lab.push_image("lab/app", "1.0-invoc", b"invocation").await;
         assert_eq!(lab.by_name("lab/app"), ["1.0 + 1.0-invoc", "1.0-invoc-invoc"]);
