@@ -1,7 +1,9 @@
 //! One manifest with everything that a person wants to see of it.
 
+mod brief;
 mod tree;
 
+pub use brief::{Brief, Counts, Line};
 pub use tree::ReferrerNode;
 pub(super) use tree::attached;
 

@@ -188,6 +188,27 @@ impl Registry {
         })
     }
 
+    /// What a list does not say of its entries. How many manifests are untagged is not looked at; of a repository that
+    /// is gone since, what was left.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn described(&self, entries: Vec<RepoEntry>) -> Result<Vec<RepoDetails>, RegistryError> {
+        self.meta().read(|tx| {
+            let details = entries.into_iter().map(|entry| {
+                let id = entry.id;
+                Ok(RepoDetails {
+                    entry,
+                    long_description: repo::readme(tx, id)?,
+                    pulls: count(tx, id, Counter::Pulls)?.saturating_add(self.usage().pulls(id)),
+                    pushes: count(tx, id, Counter::Pushes)?,
+                    untagged: None,
+                })
+            });
+            details.collect()
+        })
+    }
+
     /// Makes an empty repository. (A first push makes one too.)
     ///
     /// # Errors

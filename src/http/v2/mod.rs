@@ -168,7 +168,7 @@ async fn carry_out(call: &Call<'_>, headers: &HeaderMap, body: RequestBody) -> O
 const INLINE_ENTRIES: usize = 200;
 
 /// Reads a list of up to `entries`; a long one on a blocking thread, so that nobody else's request waits for it.
-async fn read_list<T: Send + 'static>(
+pub(super) async fn read_list<T: Send + 'static>(
     entries: usize,
     read: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
