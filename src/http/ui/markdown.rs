@@ -54,6 +54,9 @@ struct Writer {
     raw: Option<String>,
     /// Where the heading began that is being read.
     heading: Option<Heading>,
+    /// The author's levels of the headings that this place is under.
+    above: Vec<HeadingLevel>,
+    tables: u32,
     ids: HashMap<String, u32>,
     /// Alignment of a table's columns, and the column.
     columns: (Vec<Alignment>, usize),
@@ -122,7 +125,7 @@ impl Writer {
         match tag {
             Tag::Paragraph => self.begin("<p>", "</p>\n"),
             Tag::Heading { level, .. } => {
-                let level = shifted(level);
+                let level = self.level(level);
                 self.heading = Some(Heading { at: self.html.len(), level, text: String::new() });
                 self.open.push("");
             }
@@ -142,8 +145,13 @@ impl Writer {
             Tag::Item => self.begin("<li>", "</li>\n"),
             Tag::Table(alignment) => {
                 self.columns = (alignment, 0);
+                // Regions are told apart by their names.
+                self.tables += 1;
+                let number = self.tables;
                 self.begin(
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>\n",
+                    &format!(
+                        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\"><table>\n"
+                    ),
                     "</tbody></table></div>\n",
                 );
             }
@@ -209,12 +217,31 @@ impl Writer {
                 }
             }
             TagEnd::TableHead => self.in_head = false,
+            // A heading without words is none.
+            TagEnd::TableCell if close == "</th>" => {
+                let begun = self.html.rfind("<th ").expect("the end of what was begun");
+                if self.html[begun..].find('>') == Some(self.html.len() - begun - 1) {
+                    self.html.replace_range(begun.., "<td></td>");
+                    return;
+                }
+            }
             _ => {}
         }
         if close == "</a>" {
             self.in_link = false;
         }
         self.html.push_str(close);
+    }
+
+    /// The level of a heading on the page, whatever its author began with and left out: one below the page's own, or
+    /// below the one that it is under.
+    fn level(&mut self, authors: HeadingLevel) -> u8 {
+        while self.above.last().is_some_and(|above| *above >= authors) {
+            self.above.pop();
+        }
+        self.above.push(authors);
+        // Each is deeper than the one before it, so there are at most six.
+        u8::try_from(1 + self.above.len()).map_or(6, |level| level.min(6))
     }
 
     /// Puts the start tag before what stands in the heading: its id is made of that.
@@ -242,17 +269,6 @@ fn slug(text: &str) -> String {
         }
     }
     slug
-}
-
-/// One level below the page's own heading.
-fn shifted(level: HeadingLevel) -> u8 {
-    match level {
-        HeadingLevel::H1 => 2,
-        HeadingLevel::H2 => 3,
-        HeadingLevel::H3 => 4,
-        HeadingLevel::H4 => 5,
-        HeadingLevel::H5 | HeadingLevel::H6 => 6,
-    }
 }
 
 /// The address of a link that may be followed: http, https, or without a scheme and on this host.
@@ -322,8 +338,13 @@ mod tests {
                 "# One\n\ntwo *three* **four** `five`",
                 "<h2 id=\"md-one\">One</h2>\n<p>two <em>three</em> <strong>four</strong> <code>five</code></p>\n",
             ),
-            ("###### Deep", "<h6 id=\"md-deep\">Deep</h6>\n"),
-            ("## A b\n## A b", "<h3 id=\"md-a-b\">A b</h3>\n<h3 id=\"md-a-b-2\">A b</h3>\n"),
+            ("###### Deep", "<h2 id=\"md-deep\">Deep</h2>\n"),
+            ("## A b\n## A b", "<h2 id=\"md-a-b\">A b</h2>\n<h2 id=\"md-a-b-2\">A b</h2>\n"),
+            (
+                "|  | b |\n|---|---|\n| 1 | 2 |",
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table 1\"><table>\n<thead><tr><td></td><th scope=\"col\">b</th></tr></thead><tbody>\n<tr><td>1</td><td>2</td></tr>\n</tbody></table></div>\n",
+            ),
+            ("## A\n#### B\n# C", "<h2 id=\"md-a\">A</h2>\n<h3 id=\"md-b\">B</h3>\n<h2 id=\"md-c\">C</h2>\n"),
             ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
             ("3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>\n"),
             ("```sh\na < b\n```", "<pre tabindex=\"0\"><code>a &lt; b\n</code></pre>\n"),
@@ -331,7 +352,7 @@ mod tests {
             ("~~a~~ b  \nc", "<p><s>a</s> b<br>\nc</p>\n"),
             (
                 "| a | b |\n|---|--:|\n| 1 | 2 |",
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>\n<thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"num\">b</th></tr></thead><tbody>\n<tr><td>1</td><td class=\"num\">2</td></tr>\n</tbody></table></div>\n",
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table 1\"><table>\n<thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"num\">b</th></tr></thead><tbody>\n<tr><td>1</td><td class=\"num\">2</td></tr>\n</tbody></table></div>\n",
             ),
         ] {
             assert_eq!(html(text), expected, "{text}");
