@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 use serde_json::json;
 
@@ -41,6 +41,7 @@ impl Routes for Arc<App> {
             "/_ping" => named("health", reply::json(StatusCode::OK, &json!({}))),
             "/health" => named("health", self.health()),
             "/metrics" => named("metrics", self.metrics_page(context, &request).await),
+            _ if is_for_a_person(&request) => return ui::serve(self, context, request).await,
             _ => return not_found(),
         };
         let mut answer = match *request.method() {
@@ -55,6 +56,12 @@ impl Routes for Arc<App> {
 fn named(operation: &'static str, mut reply: Reply) -> Reply {
     reply.extensions_mut().insert(OperationName(operation));
     reply
+}
+
+/// Whether a browser asks to show what is at a path: its user is told in a page that nothing is.
+fn is_for_a_person(request: &Request<RequestBody>) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    request.method() == Method::GET && accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn not_found() -> Reply {

@@ -89,11 +89,12 @@ pub fn list(
 ) -> Result<Vec<(SessionHash, SessionRow)>, MetaError> {
     let from = after.map(|after| Key::new().raw(after).raw(&[0])).unwrap_or_default();
     let rows = tx.range(SESSION, from.as_bytes(), None, limit)?;
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
+    let mut sessions = Vec::with_capacity(rows.len());
+    for (key, value) in rows {
         let hash = SessionHash::try_from(key.as_slice()).map_err(|_| corrupt(SESSION))?;
-        Ok((hash, decode(SESSION, &value)?))
-    };
-    rows.into_iter().map(|(key, value)| read((key.clone(), value.to_vec()))).collect()
+        sessions.push((hash, decode(SESSION, &value)?));
+    }
+    Ok(sessions)
 }
 
 fn index_key(hash: &SessionHash, row: &SessionRow) -> Key {

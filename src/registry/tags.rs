@@ -178,19 +178,37 @@ impl Registry {
             let next = || Ok(rows.next().map(|(place, digest)| (place, digest.to_key())));
             let (entries, next) = listing::fill_from(next, limit, UNTAGGED_SCAN, &scope, |_, digest| {
                 let Some((digest, _)) = Digest::split_key(digest) else { return Ok(None) };
-                Ok(loose(tx, id, &digest)?.map(|row| TagEntry {
-                    name: None,
-                    digest,
-                    pushed: row.pushed,
-                    pusher: row.pusher.clone(),
-                    created: row.created,
-                    manifest: row,
-                    pair: None,
-                    is_invocation: false,
-                }))
+                Ok(loose(tx, id, &digest)?.map(|row| without_tag(digest, row)))
             })?;
             Ok(listing::Page { entries, next, total: None })
         })
+    }
+}
+
+impl Registry {
+    /// A manifest as a list shows it without a tag; `None` when it is not here. For the invocation image of an
+    /// application that has no tag of its own.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameUnknown`], or the store's fault.
+    pub fn untagged_entry(&self, name: &RepoName, digest: &Digest) -> Result<Option<TagEntry>, RegistryError> {
+        self.meta().read(|tx| {
+            let id = known(tx, name)?;
+            Ok(manifest::get(tx, id, digest)?.map(|row| without_tag(*digest, row)))
+        })
+    }
+}
+
+fn without_tag(digest: Digest, row: ManifestRow) -> TagEntry {
+    TagEntry {
+        name: None,
+        digest,
+        pushed: row.pushed,
+        pusher: row.pusher.clone(),
+        created: row.created,
+        manifest: row,
+        pair: None,
+        is_invocation: false,
     }
 }
 

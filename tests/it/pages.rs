@@ -2,6 +2,8 @@
 //!
 //! [`html`] has the checker that every page passes; [`Browser`] does what a browser does with cookies and forms.
 
+mod content;
+mod deleting;
 mod details;
 mod html;
 mod shell;
@@ -28,6 +30,20 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// Fails unless each of these stands in it.
+    pub(crate) fn has(&self, texts: &[&str]) {
+        for text in texts {
+            assert!(self.text.contains(text), "no {text} in {}", self.text);
+        }
+    }
+
+    /// Fails if one of these stands in it.
+    pub(crate) fn lacks(&self, texts: &[&str]) {
+        for text in texts {
+            assert!(!self.text.contains(text), "{text} in {}", self.text);
+        }
     }
 
     /// Where a redirect leads.

@@ -110,6 +110,12 @@ async fn public_pages_need_no_sign_in_and_know_their_methods() {
     assert!(login.contains("registry.lab:8443") && login.contains("name=\"password\""), "{login}");
     let nothing = ask(&app, "192.0.2.9", get("/nothing")).await;
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    assert!(text(nothing).await.contains("\"errors\""));
+    let mut browser = get("/nothing");
+    browser.headers_mut().insert("accept", "text/html,*/*;q=0.8".parse().unwrap());
+    let nothing = ask(&app, "192.0.2.9", browser).await;
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    assert!(text(nothing).await.contains("<h1>Not found</h1>"));
 }
 
 #[tokio::test]

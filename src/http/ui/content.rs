@@ -1,9 +1,23 @@
-//! Pages of repositories and of what is in them.
+//! Pages of repositories and of what is in them: which view answers which.
 
-use super::{Failure, Outcome, Visit};
+use super::routes::{ManifestPage, PageRequest, RepositoryPage};
+use super::{Failure, Outcome, Visit, delete, manifest, repositories, repository, search, settings, tags};
 
-/// Answers for the pages that are not built yet.
-#[expect(clippy::unused_async, reason = "the pages to come read the store")]
+/// Answers for the pages of repositories; others do not come here.
 pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
-    Err(Failure::NotFound(format!("The page {} is not there yet.", visit.page.name())))
+    let (repo, page) = match &visit.page {
+        PageRequest::Repositories => return repositories::serve(visit).await,
+        PageRequest::Search => return search::serve(visit),
+        PageRequest::Repository(repo, page) => (repo, page),
+        _ => return Err(Failure::NotFound(super::NO_PAGE.to_owned())),
+    };
+    match page {
+        RepositoryPage::Info => repository::serve(visit, repo),
+        RepositoryPage::Tags => tags::serve(visit, repo),
+        RepositoryPage::Settings => settings::serve(visit, repo).await,
+        RepositoryPage::Delete => delete::repository(visit, repo).await,
+        RepositoryPage::DeleteTags => delete::several(visit, repo).await,
+        RepositoryPage::Manifest(reference, ManifestPage::Delete) => delete::one(visit, repo, reference).await,
+        RepositoryPage::Manifest(reference, page) => manifest::serve(visit, repo, reference, *page).await,
+    }
 }

@@ -45,8 +45,11 @@ impl From<RegistryError> for Failure {
             RegistryError::NameUnknown(_)
             | RegistryError::ManifestUnknown { .. }
             | RegistryError::BlobUnknown { .. } => Self::NotFound(message),
-            RegistryError::ManifestInvalid(_) | RegistryError::ManifestDigest { .. } => Self::Bad(message),
-            RegistryError::Refused { .. } => Self::Conflict(message),
+            RegistryError::ManifestInvalid(_)
+            | RegistryError::ManifestDigest { .. }
+            | RegistryError::TextTooLong { .. }
+            | RegistryError::ForeignCursor => Self::Bad(message),
+            RegistryError::Refused { .. } | RegistryError::NameTaken(_) => Self::Conflict(message),
             RegistryError::NoSpace(_) | RegistryError::Store(MetaError::DiskFull) => Self::Unavailable(message),
             other => Self::Fault(other.to_string()),
         }

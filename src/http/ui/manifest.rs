@@ -5,6 +5,7 @@
 
 use super::page::{Frame, Nav};
 use super::pull_commands::{Command, Target};
+use super::repository::api_path;
 use super::routes::{self, ManifestPage};
 use super::{Failure, Outcome, Visit, shown, words};
 use super::{application, artifact, image, multi_arch, raw, referrers};
@@ -229,7 +230,7 @@ fn above(
             .collect(),
         more_annotations: if is_first { annotations.len().saturating_sub(ROWS) } else { 0 },
     };
-    let frame = visit.frame(title, Nav::Repositories).with_api(api_path(repo, reference));
+    let frame = visit.frame(title, Nav::Repositories).with_api(format!("{}/tags/{reference}", api_path(repo)));
     Ok((frame, header))
 }
 
@@ -242,12 +243,6 @@ fn crumbs(repo: &RepoName) -> Vec<(String, String)> {
     crumbs.push((routes::repository_path(repo), repo.name().to_owned()));
     crumbs.push((format!("{}/-/tags", routes::repository_path(repo)), "Tags".to_owned()));
     crumbs
-}
-
-/// The same data in the REST interface.
-fn api_path(repo: &RepoName, reference: &Reference) -> String {
-    let namespace = if repo.namespace().is_empty() { "-" } else { repo.namespace() };
-    format!("/api/v0/repositories/{namespace}/{}/tags/{reference}", repo.name())
 }
 
 fn part_of(repo: &RepoName, parent: &Parent) -> PartOf {

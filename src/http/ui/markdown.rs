@@ -73,16 +73,22 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(end) => self.end(end),
-            Event::Text(text) => self.text(&text),
+            // Math and footnotes are not among the options.
+            Event::Text(text) | Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
+                self.text(&text);
+            }
             Event::Code(code) => {
                 self.html.push_str("<code>");
                 self.text(&code);
                 self.html.push_str("</code>");
             }
-            Event::Html(html) => match &mut self.raw {
-                Some(raw) => raw.push_str(&html),
-                None => self.text(&without_tags(&html)),
-            },
+            Event::Html(html) => {
+                if let Some(raw) = &mut self.raw {
+                    raw.push_str(&html);
+                } else {
+                    self.text(&without_tags(&html));
+                }
+            }
             Event::InlineHtml(tag) => {
                 if tag.get(..3).is_some_and(|tag| tag.eq_ignore_ascii_case("<br")) {
                     self.html.push_str("<br>");
@@ -92,8 +98,6 @@ impl Writer {
             Event::HardBreak => self.html.push_str("<br>\n"),
             Event::Rule => self.html.push_str("<hr>\n"),
             Event::TaskListMarker(done) => self.html.push_str(if done { "\u{2611} " } else { "\u{2610} " }),
-            // Not among the options.
-            Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => self.text(&text),
         }
     }
 
@@ -429,7 +433,7 @@ mod tests {
                     continue;
                 }
                 prop_assert!(ELEMENTS.contains(&name), "<{tag}> in {html}");
-                for attribute in tag.split("\" ").flat_map(|part| part.split_once(' ').map_or(Some(part), |(_, a)| Some(a))) {
+                for attribute in tag.split("\" ").map(|part| part.split_once(' ').map_or(part, |(_, a)| a)) {
                     if let Some((name, _)) = attribute.split_once("=\"") {
                         let name = name.rsplit(' ').next().unwrap();
                         prop_assert!(["id", "class", "href", "rel", "tabindex", "role", "aria-label", "scope", "start"].contains(&name), "{name} in {html}");

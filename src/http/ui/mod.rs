@@ -29,11 +29,14 @@ pub mod assets;
 mod certificate;
 mod content;
 pub mod csrf;
+mod delete;
 mod docs;
 mod document;
 pub mod errors;
 pub mod form;
 mod image;
+mod kind_words;
+mod list_query;
 mod login;
 mod manifest;
 pub mod markdown;
@@ -42,11 +45,16 @@ pub mod page;
 pub mod pull_commands;
 mod raw;
 mod referrers;
+mod repositories;
+mod repository;
 pub mod routes;
+mod search;
 pub mod session;
+mod settings;
 mod shown;
 mod storage;
 mod system;
+mod tags;
 mod trusting;
 mod welcome;
 pub mod words;
@@ -287,6 +295,13 @@ async fn admit(
                 "This form was sent by a page of another site; nothing was changed.".into(),
             ));
         }
+        // Said plainly, rather than that the form is too old; whoever wanted to sign out is.
+        match visit.page {
+            PageRequest::Login | PageRequest::Preferences => {}
+            PageRequest::Logout if visit.session.is_none() => return login::sign_out(visit, token).await,
+            _ if visit.session.is_none() && token.is_some() => return Err(Failure::SignIn),
+            _ => {}
+        }
         visit.form = Fields::read(head, body).await?;
         if !csrf::matches(&visit.csrf, visit.form.raw("csrf")) {
             let message = "This form is too old, or was not one of ours: nothing was changed. Go back, load the page \
@@ -310,9 +325,6 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
-        PageRequest::Repository(repo, RepositoryPage::Manifest(reference, page)) if *page != ManifestPage::Delete => {
-            manifest::serve(visit, repo, reference, *page).await
-        }
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }

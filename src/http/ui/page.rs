@@ -160,6 +160,67 @@ fn html_reply(status: StatusCode, html: String) -> Reply {
 mod tests {
     use super::*;
 
+    /// What pages are made of, each with arguments such as views have.
+    #[derive(Template)]
+    #[template(
+        source = r#"{% import "macros.html" as ui %}{% call ui::badge(kind, words) %}{% endcall %}
+{% call ui::size(bytes) %}{% endcall %}
+{% call ui::time(at) %}{% endcall %}
+{% call ui::date(at) %}{% endcall %}
+{% call ui::digest(digest) %}{% endcall %}
+{% call ui::copy(words) %}{% endcall %}
+{% call ui::crumbs(above) %}{% endcall %}
+{% call ui::pager(here, next, first) %}{% endcall %}
+{% call ui::empty("None", words) %}{% endcall %}
+{% for (bytes, digest) in rows %}{% call ui::size(bytes) %}{% endcall %}{% call ui::digest(digest) %}{% endcall %}{% endfor %}"#,
+        ext = "html"
+    )]
+    struct Parts {
+        kind: &'static str,
+        words: &'static str,
+        bytes: u64,
+        at: crate::base::Timestamp,
+        digest: crate::oci::Digest,
+        above: Vec<(String, String)>,
+        here: String,
+        next: Option<String>,
+        first: bool,
+        rows: Vec<(u64, crate::oci::Digest)>,
+    }
+
+    #[test]
+    fn parts_of_pages() {
+        let digest = crate::oci::Digest::of(crate::oci::Algorithm::Sha256, b"");
+        let parts = Parts {
+            kind: "application",
+            words: "<A>",
+            bytes: 23_400_000,
+            at: crate::base::Timestamp(1_790_000_000_000),
+            digest,
+            above: vec![("/r/a".into(), "a&b".into())],
+            here: "/r/a/-/tags?type=image&".into(),
+            next: Some("a/b c+".into()),
+            first: false,
+            rows: vec![(1, digest)],
+        };
+        let html = parts.render().unwrap();
+        for part in [
+            "<span class=\"kind k-application\">&#60;A&#62;</span>",
+            "<span class=\"num\" title=\"23\u{202f}400\u{202f}000 bytes\">23.4 MB</span>",
+            "<time datetime=\"2026-09-21T14:13:20Z\">2026-09-21 14:13 UTC</time>",
+            "<time datetime=\"2026-09-21T14:13:20Z\" data-exact>",
+            "<code title=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\">e3b0c44298fc</code>",
+            "<code>&#60;A&#62;</code><button type=\"button\" data-copy hidden>Copy</button>",
+            "<a href=\"/r/a\">a&#38;b</a>",
+            "<a class=\"button\" rel=\"next\" href=\"/r/a/-/tags?type=image&#38;after=a%2Fb%20c%2B\">Next page</a>",
+            "<a class=\"button\" href=\"/r/a/-/tags?type=image&#38;\">First page</a>",
+            "<strong>None</strong>",
+            "1 B",
+        ] {
+            assert!(html.contains(part), "{part} is missing in\n{html}");
+        }
+    }
+
     #[test]
     fn words_in_commands_are_quoted() {
         for (word, quoted_word) in [

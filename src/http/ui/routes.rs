@@ -178,8 +178,10 @@ impl PageRequest {
             Self::Logout | Self::Password | Self::Preferences | Self::Collect | Self::AddName => SEND,
             Self::Login | Self::Repositories => BOTH,
             Self::Repository(_, page) => match page {
-                RepositoryPage::Settings | RepositoryPage::Delete | RepositoryPage::DeleteTags => BOTH,
-                RepositoryPage::Manifest(_, ManifestPage::Delete) => BOTH,
+                RepositoryPage::Settings
+                | RepositoryPage::Delete
+                | RepositoryPage::DeleteTags
+                | RepositoryPage::Manifest(_, ManifestPage::Delete) => BOTH,
                 RepositoryPage::Info | RepositoryPage::Tags | RepositoryPage::Manifest(..) => SHOW,
             },
             _ => SHOW,
@@ -189,8 +191,8 @@ impl PageRequest {
     /// What it needs. Pages that change something ask again for what exactly they change.
     pub const fn needs(&self) -> Need<'_> {
         match self {
-            Self::Home | Self::Login | Self::Logout | Self::Preferences => Need::Nothing,
-            Self::Applications | Self::Repositories | Self::Search => Need::Browse,
+            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications => Need::Nothing,
+            Self::Repositories | Self::Search => Need::Browse,
             Self::Account | Self::Password => Need::SignedIn,
             Self::Welcome
             | Self::System
@@ -233,10 +235,9 @@ impl PageRequest {
 impl RepositoryPage {
     const fn action(&self) -> Action {
         match self {
-            Self::Info | Self::Tags => Action::Pull,
             Self::Settings => Action::Push,
             Self::Delete | Self::DeleteTags | Self::Manifest(_, ManifestPage::Delete) => Action::Delete,
-            Self::Manifest(..) => Action::Pull,
+            Self::Info | Self::Tags | Self::Manifest(..) => Action::Pull,
         }
     }
 }

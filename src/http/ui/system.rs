@@ -71,6 +71,11 @@ impl SystemPage {
         self.space.total.saturating_sub(self.space.free)
     }
 
+    /// So much used is a reason to look: room for twice the reserve is left.
+    fn scarce(&self) -> u64 {
+        self.space.total.saturating_sub(self.space.reserve.saturating_mul(2))
+    }
+
     fn percent(&self) -> u64 {
         percent(self.used(), self.space.total)
     }

@@ -97,7 +97,7 @@ pub fn duration(duration: impl Plain<Duration>) -> String {
 }
 
 /// The first 12 characters of a digest's hash: enough to tell digests apart on a page.
-pub fn short(digest: impl ToString) -> String {
+pub fn short(digest: impl std::fmt::Display) -> String {
     let digest = digest.to_string();
     let hash = digest.split_once(':').map_or(digest.as_str(), |(_, hash)| hash);
     hash.chars().take(12).collect()

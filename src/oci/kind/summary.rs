@@ -38,6 +38,9 @@ pub struct Summary {
     /// How many platforms there are, should there be more than stand above.
     #[serde(default)]
     pub platform_count: u64,
+    /// Components of a CNAB bundle, as its index lists them; 0 for everything else.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub components: u64,
     /// Bytes of config and layers together, each digest once; `None` for an index, whose children tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_bytes: Option<u64>,
@@ -72,6 +75,7 @@ impl Summary {
             raw_type: verdict.raw_type.map(|raw| cut(&raw, RAW_TYPE_BYTES)),
             platforms,
             platform_count,
+            components: components(manifest),
             content_bytes: content_bytes(manifest),
             annotations: kept(&manifest.annotations),
             table: TABLE.version,
@@ -99,6 +103,16 @@ fn all_platforms(manifest: &Manifest, config: Option<&ImageConfig>) -> Vec<Strin
     });
     let own = config.map(|config| config.platform.clone()).filter(Platform::is_real);
     children.chain(own).map(|platform| platform.to_string()).filter(|text| seen.insert(text.clone())).collect()
+}
+
+fn components(manifest: &Manifest) -> u64 {
+    let is_component = |child: &&_| matches!(role_of_child(manifest, child), ChildRole::CnabComponent { .. });
+    manifest.children().filter(is_component).count() as u64
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references on")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn content_bytes(manifest: &Manifest) -> Option<u64> {

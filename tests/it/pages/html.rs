@@ -85,16 +85,13 @@ fn attributes(path: &str, tag: &str) -> (String, BTreeMap<String, String>) {
         let plain = |b: u8| b.is_ascii_lowercase() || b == b'-';
         assert!(!attribute.is_empty() && attribute.bytes().all(plain), "{path}: {attribute} in <{tag}>");
         rest = &rest[end..];
-        let value = match rest.strip_prefix("=\"") {
-            Some(quoted) => {
-                let (value, behind) = quoted.split_once('"').unwrap_or_else(|| panic!("{path}: <{tag}>"));
-                rest = behind;
-                value
-            }
-            None => {
-                assert!(!rest.starts_with('='), "{path}: a value without quotes in <{tag}>");
-                ""
-            }
+        let value = if let Some(quoted) = rest.strip_prefix("=\"") {
+            let (value, behind) = quoted.split_once('"').unwrap_or_else(|| panic!("{path}: <{tag}>"));
+            rest = behind;
+            value
+        } else {
+            assert!(!rest.starts_with('='), "{path}: a value without quotes in <{tag}>");
+            ""
         };
         let before = attributes.insert(attribute.to_owned(), unescaped(path, value));
         assert!(before.is_none(), "{path}: {attribute} twice in <{tag}>");
@@ -179,8 +176,7 @@ fn check_element(path: &str, element: &Element, labelled: &BTreeSet<&str>, ids: 
             assert!(!text.trim().is_empty() || element.get("aria-label").is_some(), "{said} says nothing");
         }
         "form" => assert!(element.get("action").is_some() && !element.is_within("form"), "{said}"),
-        "meter" | "progress" => assert!(element.get("aria-label").is_some(), "{said} has no name"),
-        "nav" => assert!(element.get("aria-label").is_some(), "{said} has no name"),
+        "meter" | "progress" | "nav" => assert!(element.get("aria-label").is_some(), "{said} has no name"),
         "th" => assert!(element.get("scope").is_some(), "{said} has no scope"),
         "img" => assert!(element.get("alt").is_some(), "{said}"),
         field if FIELDS.contains(&field) && element.get("type") != Some("hidden") => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use msr_lite::meta::Mode;
 use msr_lite::ops::handshakes::{Alert, Refused};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use super::{Browser, Page, add_user};
 use crate::harness::{Lab, on_each_engine};
@@ -34,6 +34,10 @@ on_each_engine! {
         assert!(!browser.cookies.contains_key(SESSION));
         browser.cookies.insert(SESSION.into(), first);
         assert_eq!(browser.get("/account").await.location(), "/login?next=%2Faccount");
+        let own = [("sec-fetch-site", "same-origin")];
+        let late = browser.request(Method::POST, "/account/password", &own, "csrf=x").await;
+        assert!(late.status == StatusCode::FORBIDDEN && late.text.contains("Your session has ended"), "{}", late.text);
+        assert_eq!(browser.request(Method::POST, "/logout", &own, "csrf=x").await.location(), "/login");
         assert_eq!(victim.get("/account").await.status, StatusCode::OK);
 
         // Sessions outlive a restart, and end when nobody uses them.
@@ -146,7 +150,7 @@ on_each_engine! {
             assert!(page.text.contains("role=\"alert\""));
         }
         // By a name that the certificate does not have, the page offers to add it.
-        let page = browser.request(reqwest::Method::GET, "/welcome", &[("host", "other.lab")], "").await;
+        let page = browser.request(Method::GET, "/welcome", &[("host", "other.lab")], "").await;
         assert!(page.text.contains("You opened this page as <strong><bdi>other.lab</bdi>"), "{}", page.text);
     }
 

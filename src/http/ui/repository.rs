@@ -1,0 +1,158 @@
+//! A repository's own page, and what stands above all of its pages.
+
+use askama::Template;
+use hyper::StatusCode;
+
+use super::page::{Frame, Nav, render};
+use super::pull_commands::{Command, Target};
+use super::repositories::visibility_word;
+use super::routes::{ManifestPage, manifest_path, repository_path};
+use super::{Outcome, Visit, kind_words, markdown};
+use crate::base::Timestamp;
+use crate::model::Action;
+use crate::model::operation::Requirement;
+use crate::oci::{Reference, RepoName, Tag};
+use crate::registry::repos::RepoDetails;
+use crate::registry::tags::TagEntry;
+
+/// The tab that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tab {
+    Info,
+    Tags,
+    Settings,
+    /// A page behind one of them.
+    Other,
+}
+
+/// What stands above a repository's pages: its name, what the caller may do with it, the tabs.
+pub(super) struct Head {
+    pub(super) name: RepoName,
+    pub(super) path: String,
+    pub(super) tab: Tab,
+    pub(super) visibility: &'static str,
+    pub(super) tags: u64,
+    pub(super) size: u64,
+    pub(super) permission: &'static str,
+    /// Why that much.
+    pub(super) because: String,
+    pub(super) may_push: bool,
+    pub(super) may_delete: bool,
+}
+
+impl Head {
+    pub(super) fn new(visit: &Visit<'_>, details: &RepoDetails, tab: Tab) -> Self {
+        let entry = &details.entry;
+        let decide = |action| visit.app.access.decide(&visit.caller, Requirement::Repository(&entry.name, action));
+        let [pull, push, delete] = [Action::Pull, Action::Push, Action::Delete].map(decide);
+        let (permission, because) = match (push.allowed(), delete.allowed()) {
+            (_, true) => ("admin", &delete.because),
+            (true, false) => ("read-write", &push.because),
+            (false, false) => ("read-only", &pull.because),
+        };
+        Self {
+            name: entry.name.clone(),
+            path: repository_path(&entry.name),
+            tab,
+            visibility: visibility_word(entry.visibility),
+            tags: entry.tags,
+            size: entry.size,
+            permission,
+            because: because.to_string(),
+            may_push: push.allowed(),
+            may_delete: delete.allowed(),
+        }
+    }
+
+    /// The pages above this one.
+    pub(super) fn above(&self) -> Vec<(String, String)> {
+        let mut above = vec![("/repositories".to_owned(), "Repositories".to_owned())];
+        let namespace = self.name.namespace();
+        if !namespace.is_empty() {
+            above.push((format!("/repositories?ns={namespace}"), namespace.to_owned()));
+        }
+        if self.tab == Tab::Other {
+            above.push((self.path.clone(), self.name.to_string()));
+        }
+        above
+    }
+
+    /// Whether this tab is shown, for the templates.
+    pub(super) fn is(&self, tab: &str) -> bool {
+        matches!((self.tab, tab), (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Settings, "settings"))
+    }
+}
+
+/// The commands that pull a tag.
+pub(super) fn pull_commands(visit: &Visit<'_>, repo: &RepoName, entry: &TagEntry) -> Vec<Command> {
+    let reference = entry.name.clone().map_or(Reference::Digest(entry.digest), Reference::Tag);
+    let format = entry.manifest.summary.as_ref().and_then(|summary| summary.format.as_deref());
+    let target = Target { host: &visit.ctx.authority, repo, reference: &reference, subject: entry.manifest.subject };
+    target.commands(entry.manifest.kind(), format)
+}
+
+/// The path of the same data in the REST interface, where a repository of one component stands under `-`.
+pub(super) fn api_path(repo: &RepoName) -> String {
+    let namespace = if repo.namespace().is_empty() { "-" } else { repo.namespace() };
+    format!("/api/v0/repositories/{namespace}/{}", repo.name())
+}
+
+#[derive(Template)]
+#[template(path = "repository.html")]
+struct InfoPage {
+    frame: Frame,
+    head: Head,
+    description: String,
+    readme: Option<String>,
+    commands: Vec<Command>,
+    push: Option<String>,
+    newest: Option<(Tag, String, Timestamp, String)>,
+    contains: Vec<(String, String)>,
+    pulls: u64,
+    pushes: u64,
+    untagged: Option<u64>,
+    created: Timestamp,
+}
+
+/// `/r/{name…}`.
+pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
+    let registry = &visit.app.registry;
+    let details = registry.repository(repo)?;
+    let head = Head::new(visit, &details, Tab::Info);
+    let newest = details.entry.newest.as_ref();
+    let entry = match newest {
+        // It may have been deleted since.
+        Some(newest) => registry.tags_of(repo, &Reference::Tag(newest.tag.clone()), 1).unwrap_or_default().pop(),
+        None => None,
+    };
+    let page = InfoPage {
+        frame: visit.frame(repo.as_str(), Nav::Repositories).with_api(api_path(repo)),
+        readme: Some(details.long_description.as_str()).filter(|text| !text.trim().is_empty()).map(markdown::html),
+        commands: entry.map(|entry| pull_commands(visit, repo, &entry)).unwrap_or_default(),
+        push: head.may_push.then(|| push_commands(&visit.ctx.authority, repo)),
+        newest: newest.map(|newest| {
+            let path = manifest_path(repo, &Reference::Tag(newest.tag.clone()), ManifestPage::Overview);
+            (newest.tag.clone(), path, newest.pushed, newest.pusher.clone())
+        }),
+        contains: details
+            .entry
+            .contains
+            .iter()
+            .map(|(kind, count)| {
+                (kind_words::counted(*kind, *count), format!("{}/-/tags?type={}", head.path, kind.name()))
+            })
+            .collect(),
+        head,
+        pulls: details.pulls,
+        pushes: details.pushes,
+        untagged: details.untagged,
+        created: details.entry.created,
+        description: details.entry.short_description,
+    };
+    Ok(render(StatusCode::OK, &page))
+}
+
+/// What to type to push here.
+pub(super) fn push_commands(host: &str, repo: &RepoName) -> String {
+    format!("docker login {host}\ndocker tag IMAGE {host}/{repo}:TAG\ndocker push {host}/{repo}:TAG")
+}
