@@ -4,6 +4,7 @@
 
 mod content;
 mod deleting;
+mod details;
 mod html;
 mod shell;
 mod signed_in;

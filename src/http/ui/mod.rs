@@ -23,26 +23,35 @@ use crate::registry::Actor;
 
 mod about;
 mod account;
+mod application;
+mod artifact;
 pub mod assets;
 mod certificate;
 mod content;
 pub mod csrf;
 mod delete;
 mod docs;
+mod document;
 pub mod errors;
 pub mod form;
+mod image;
 mod kind_words;
 mod list_query;
 mod login;
+mod manifest;
 pub mod markdown;
+mod multi_arch;
 pub mod page;
 pub mod pull_commands;
+mod raw;
+mod referrers;
 mod repositories;
 mod repository;
 pub mod routes;
 mod search;
 pub mod session;
 mod settings;
+mod shown;
 mod storage;
 mod system;
 mod tags;
@@ -200,7 +209,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     if path.starts_with(assets::PREFIX) {
-        return named("asset", assets::serve(&head.method, path));
+        return named("asset", assets::serve(&head.method, path, &head.headers));
     }
     // Only browsers come here. What a session's cookie may do must never follow from credentials that a browser
     // remembers by itself, so `Authorization` is not looked at; nor is a cookie anywhere else.

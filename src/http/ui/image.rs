@@ -1,0 +1,204 @@
+//! An image: its layers, its configuration and how it was made (ui-design, S5).
+
+use askama::Template;
+use hyper::StatusCode;
+
+use super::manifest::{Header, NAME, ROWS};
+use super::page::{Frame, render};
+use super::{ManifestPage, shown};
+use crate::http::reply::Reply;
+use crate::oci::Digest;
+use crate::oci::image_config::{ImageConfig, Step};
+use crate::registry::manifests::Layer;
+
+/// Characters of a command in a table, and of the whole reconstruction.
+const COMMAND: usize = 1_000;
+const RECONSTRUCTION: usize = 64 * 1024;
+/// Characters of a value of the environment or of a label.
+const VALUE: usize = 2_000;
+
+/// The page of one of an image's tabs.
+pub(super) fn page(
+    frame: Frame,
+    header: Header,
+    page: ManifestPage,
+    config: Option<&ImageConfig>,
+    layers: &[Layer],
+) -> Reply {
+    match page {
+        ManifestPage::Config => {
+            let config = config.map(Config::new);
+            render(StatusCode::OK, &ConfigPage { frame, header, config })
+        }
+        ManifestPage::History => render(StatusCode::OK, &HistoryPage::new(frame, header, config, layers)),
+        _ => render(StatusCode::OK, &LayersPage::new(frame, header, config, layers)),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "layers.html")]
+struct LayersPage {
+    frame: Frame,
+    header: Header,
+    platform: String,
+    created: Option<String>,
+    layers: Vec<Row>,
+    more: usize,
+}
+
+struct Row {
+    size: u64,
+    command: Option<String>,
+    digest: Digest,
+    media_type: String,
+    class: &'static str,
+    state: &'static str,
+}
+
+impl Row {
+    fn of(layer: &Layer) -> Self {
+        let foreign = layer.descriptor.media_type.is_nondistributable();
+        let (class, state) = match (layer.present, foreign) {
+            (true, _) => ("yes", "present"),
+            (false, true) => ("no", "foreign: clients fetch it from elsewhere"),
+            (false, false) => ("bad", "missing: a pull will fail"),
+        };
+        Self {
+            size: layer.descriptor.size,
+            command: layer.command.as_deref().map(|command| shown::lines(command, COMMAND)),
+            digest: layer.descriptor.digest,
+            media_type: layer.descriptor.media_type.to_string(),
+            class,
+            state,
+        }
+    }
+}
+
+impl LayersPage {
+    fn new(frame: Frame, header: Header, config: Option<&ImageConfig>, layers: &[Layer]) -> Self {
+        Self {
+            frame,
+            header,
+            platform: config.map(|config| shown::line(&config.platform, NAME)).unwrap_or_default(),
+            created: config.and_then(|config| config.created.as_deref()).map(|at| shown::line(at, NAME)),
+            layers: layers.iter().take(ROWS).map(Row::of).collect(),
+            more: layers.len().saturating_sub(ROWS),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "image_config.html")]
+struct ConfigPage {
+    frame: Frame,
+    header: Header,
+    /// None when it is not here, or no JSON, or too large.
+    config: Option<Config>,
+}
+
+struct Config {
+    /// What is one word or line: its name, the text.
+    lines: Vec<(&'static str, String)>,
+    env: Vec<Variable>,
+    labels: Vec<(String, String)>,
+    ports: Vec<String>,
+    volumes: Vec<String>,
+    /// Entries that are not shown.
+    more: usize,
+}
+
+struct Variable {
+    name: String,
+    value: String,
+    is_masked: bool,
+}
+
+impl Config {
+    fn new(config: &ImageConfig) -> Self {
+        let words = |words: &[String]| {
+            let words: Vec<_> = words.iter().take(ROWS).map(|word| serde_json::Value::from(word.as_str())).collect();
+            if words.is_empty() { String::new() } else { serde_json::Value::from(words).to_string() }
+        };
+        let lines = [
+            ("Entry point", words(&config.entrypoint)),
+            ("Command", words(&config.cmd)),
+            ("Working directory", config.working_dir.clone()),
+            ("User", config.user.clone()),
+            ("Stop signal", config.stop_signal.clone()),
+            ("Platform", config.platform.clone()),
+            ("Created", config.created.clone().unwrap_or_default()),
+            ("Author", config.author.clone().unwrap_or_default()),
+        ];
+        let list = |list: &[String]| list.iter().take(ROWS).map(|text| shown::line(text, NAME)).collect();
+        let over = |all: usize| all.saturating_sub(ROWS);
+        Self {
+            lines: lines
+                .into_iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(name, text)| (name, shown::line(&text, VALUE)))
+                .collect(),
+            env: (config.env.iter().take(ROWS))
+                .map(|(name, value)| Variable {
+                    name: shown::line(name, NAME),
+                    value: shown::line(value, VALUE),
+                    is_masked: shown::is_secret_name(name) && !value.is_empty(),
+                })
+                .collect(),
+            labels: (config.labels.iter().take(ROWS))
+                .map(|(name, value)| (shown::line(name, NAME), shown::lines(value, VALUE)))
+                .collect(),
+            ports: list(&config.exposed_ports),
+            volumes: list(&config.volumes),
+            more: over(config.env.len())
+                + over(config.labels.len())
+                + over(config.exposed_ports.len())
+                + over(config.volumes.len()),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct HistoryPage {
+    frame: Frame,
+    header: Header,
+    steps: Vec<Made>,
+    more: usize,
+    /// The steps as a Dockerfile would have them.
+    dockerfile: String,
+}
+
+/// A step of the history.
+struct Made {
+    created: String,
+    command: String,
+    comment: String,
+    /// What the layer has that it made; a step may have made none.
+    size: Option<u64>,
+    empty: bool,
+}
+
+impl HistoryPage {
+    fn new(frame: Frame, header: Header, config: Option<&ImageConfig>, layers: &[Layer]) -> Self {
+        let history: &[Step] = config.map_or(&[], |config| &config.history);
+        let matching = history.iter().filter(|step| !step.empty_layer).count() == layers.len();
+        let mut sizes = layers.iter().map(|layer| layer.descriptor.size);
+        let steps = history.iter().take(ROWS).map(|step| Made {
+            created: shown::line(step.created.as_deref().unwrap_or_default(), NAME),
+            command: shown::lines(&step.command, COMMAND),
+            comment: shown::line(&step.comment, NAME),
+            size: if step.empty_layer || !matching { None } else { sizes.next() },
+            empty: step.empty_layer,
+        });
+        let mut dockerfile = String::new();
+        for step in history.iter().filter(|step| !step.command.is_empty()) {
+            if dockerfile.len() > RECONSTRUCTION {
+                dockerfile.push_str("# … and more\n");
+                break;
+            }
+            dockerfile.push_str(&shown::lines(&step.command, RECONSTRUCTION));
+            dockerfile.push('\n');
+        }
+        Self { steps: steps.collect(), more: history.len().saturating_sub(ROWS), dockerfile, frame, header }
+    }
+}
