@@ -66,7 +66,7 @@ impl Runner {
     /// # Errors
     /// When the store fails.
     pub async fn prepare(&self) -> Result<(), MetaError> {
-        if let Err(error) = self.registry.prepare_reindex().await {
+        if let Err(error) = self.registry.prepare().await {
             // Lists may lack what an earlier version stored; that must not keep the registry from serving it.
             tracing::error!(%error, "reindexing after an update could not be asked for; msr-lite reindex does it");
         }

@@ -33,8 +33,8 @@ pub mod usage;
 #[cfg(test)]
 mod faults;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -97,6 +97,8 @@ struct Inner {
     jobs: Arc<Notify>,
     trace: trace::Trace,
     usage: usage::Usage,
+    /// What seals the marks of pages, once it was needed.
+    seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
 }
 
@@ -104,9 +106,9 @@ impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
-        let trace = trace::Trace::default();
+        let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, tick, jobs, trace, usage, gc }))
+        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, tick, jobs, trace, usage, seal, gc }))
     }
 
     /// The metadata store.

@@ -321,12 +321,12 @@ fn walk(mode: Mode, cases: u32) {
 
 #[test]
 fn the_lists_agree_with_what_is_stored() {
-    walk(Mode::Normal, 12);
+    walk(Mode::Normal, 20);
 }
 
 #[test]
 fn the_lists_agree_with_what_is_stored_strictly() {
-    walk(Mode::Strict, 12);
+    walk(Mode::Strict, 20);
 }
 
 /// Makes the store what version 1 would have left.
