@@ -3,6 +3,7 @@
 //! [`html`] has the checker that every page passes; [`Browser`] does what a browser does with cookies and forms.
 
 mod content;
+mod deleting;
 mod details;
 mod html;
 mod shell;

@@ -95,10 +95,13 @@ impl Call<'_> {
         }
         let body = std::mem::replace(&mut self.body, RequestBody::from_bytes(""));
         let body = body.read_limited(MAX_BODY).await?;
-        let body = if body.is_empty() { b"{}" } else { body.as_ref() };
-        serde_json::from_slice(body).map_err(|error| {
+        let wrong = |error: serde_json::Error| {
             Failure::Said(Code::InvalidJson, format!("the body is not what this endpoint reads: {error}"))
-        })
+        };
+        // By way of a map, for an array would be read as the fields in their order.
+        let body = if body.is_empty() { b"{}" } else { body.as_ref() };
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).map_err(wrong)?;
+        T::deserialize(serde_json::Value::Object(object)).map_err(wrong)
     }
 }
 

@@ -4,7 +4,7 @@ use askama::Template;
 use hyper::StatusCode;
 
 use super::document::{self, Shown};
-use super::manifest::{Header, Link, NAME, ROWS, digest_link, link, tag_link};
+use super::manifest::{Header, Link, NAME, ROWS, digest_link, short_link, tag_link};
 use super::page::{Frame, render};
 use super::{ManifestPage, shown};
 use crate::http::reply::Reply;
@@ -52,6 +52,8 @@ struct Row {
     /// A platform of the row above.
     is_nested: bool,
     path: Option<String>,
+    /// Its page by digest, when it is here: the name of an invocation image leads to its tag.
+    pinned: Option<String>,
     /// The image as the author wrote it.
     original: Option<String>,
     digest: Option<Digest>,
@@ -136,7 +138,8 @@ impl Row {
         let repo = &application.repo;
         // Only what is a manifest here has a page.
         let here = member.digest.filter(|_| member.kind.is_some());
-        let mut path = here.map(|digest| digest_link(repo, &digest).path);
+        let pinned = here.map(|digest| digest_link(repo, &digest).path);
+        let mut path = pinned.clone();
         let name = match member.role {
             MemberRole::Invocation => match &application.invocation_tag {
                 Some(tag) => {
@@ -156,20 +159,14 @@ impl Row {
             name,
             is_nested: member.role == MemberRole::Platform,
             path,
+            pinned,
             original: member.original_name.as_deref().map(|name| shown::line(name, NAME)),
             digest: member.digest,
             platforms: platforms(&member.platforms),
             size: known_size.then_some(member.size),
             state: State::of(member),
-            shared: member.shared_with.iter().map(|reference| link(repo, reference)).collect(),
+            shared: member.shared_with.iter().map(|reference| short_link(repo, reference)).collect(),
         }
-    }
-
-    /// The page that no push changes; the name of an invocation image leads to its tag.
-    fn pinned(&self) -> Option<String> {
-        let here = self.path.as_ref()?;
-        let (before, _) = here.rsplit_once("/-/")?;
-        self.digest.map(|digest| format!("{before}/-/digests/{digest}"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pages of repositories and of what is in them: which view answers which.
 
 use super::routes::{ManifestPage, PageRequest, RepositoryPage};
-use super::{Failure, Outcome, Visit, delete, repositories, repository, search, settings, tags};
+use super::{Failure, Outcome, Visit, delete, manifest, repositories, repository, search, settings, tags};
 
 /// Answers for the pages of repositories; others do not come here.
 pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
@@ -18,8 +18,6 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
         RepositoryPage::Delete => delete::repository(visit, repo).await,
         RepositoryPage::DeleteTags => delete::several(visit, repo).await,
         RepositoryPage::Manifest(reference, ManifestPage::Delete) => delete::one(visit, repo, reference).await,
-        RepositoryPage::Manifest(..) => {
-            Err(Failure::NotFound(format!("The page {} is not there yet.", visit.page.name())))
-        }
+        RepositoryPage::Manifest(reference, page) => manifest::serve(visit, repo, reference, *page).await,
     }
 }

@@ -69,7 +69,9 @@ impl Line {
             Reference::Digest(digest) => format!("{}:{}…", digest.algorithm().name(), &digest.hex()[..12]),
         };
         let path = manifest_path(repo, &line.reference, ManifestPage::Overview);
-        Self { text, full, path, what: line.what, why: line.why }
+        // What was asked for needs no other reason.
+        let why = if line.why.is_empty() { "it was chosen".to_owned() } else { line.why };
+        Self { text, full, path, what: line.what, why }
     }
 }
 

@@ -56,9 +56,9 @@ fn indent(json: &str) -> Shown {
             quoted = escaped || c != '"';
             escaped = c == '\\' && !escaped;
             if is_hidden(c) {
-                escape(c, &mut shown)
+                escape(c, &mut shown);
             } else {
-                shown.push(c)
+                shown.push(c);
             }
             continue;
         }
@@ -66,7 +66,7 @@ fn indent(json: &str) -> Shown {
             ' ' | '\n' | '\r' | '\t' => {}
             '{' | '[' => {
                 shown.push(c);
-                while signs.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while signs.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = signs.next_if(|next| matches!(next, '}' | ']')) {
                     shown.push(end);
                 } else {

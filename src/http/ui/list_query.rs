@@ -124,14 +124,14 @@ impl ListQuery {
         if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
     }
 
-    /// The kinds to choose from, with the one that is chosen.
-    pub(super) fn kinds(&self) -> Vec<Choice> {
+    /// The kinds to choose from: those that are `offered`, and the one that is chosen.
+    pub(super) fn kinds(&self, offered: impl Fn(Kind) -> bool) -> Vec<Choice> {
         let choice = |kind: &Kind| Choice {
             value: kind.name().to_owned(),
             words: kind.label().to_owned(),
             chosen: self.kind == Some(*kind),
         };
-        filters().iter().map(choice).collect()
+        filters().iter().filter(|kind| offered(**kind) || self.kind == Some(**kind)).map(choice).collect()
     }
 
     /// The numbers of rows to choose from.

@@ -5,6 +5,7 @@
 
 use super::page::{Frame, Nav};
 use super::pull_commands::{Command, Target};
+use super::repository::api_path;
 use super::routes::{self, ManifestPage};
 use super::{Failure, Outcome, Visit, shown, words};
 use super::{application, artifact, image, multi_arch, raw, referrers};
@@ -23,6 +24,9 @@ pub(super) const NAME: usize = 300;
 const MISSING: usize = 10;
 /// Tags, and manifests that list this one, in the header.
 const TAGS: usize = 20;
+
+/// The part of a child that is an application's invocation image.
+const INVOCATION: &str = "invocation";
 
 /// A link to a page of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +185,14 @@ fn above(
     let is_first = active == first;
     let shown_annotations = annotations.iter().take(if is_first { ROWS } else { 0 });
     let may_delete = visit.may(Requirement::Repository(repo, Action::Delete));
+    // The application whose tag this one's name is made of goes first.
+    let asked = details
+        .tags
+        .iter()
+        .find(|tag| matches!((&tag.name, reference), (Some(name), Reference::Tag(tag)) if name == tag));
+    let pair = asked.and_then(|tag| tag.pair.as_ref());
+    let mut parents: Vec<_> = details.parents.iter().collect();
+    parents.sort_by_key(|parent| pair.is_none() || parent.tag.as_ref() != pair);
     let subject = row.subject;
     let target = Target { host: &visit.ctx.authority, repo, reference, subject };
     let header = Header {
@@ -190,7 +202,7 @@ fn above(
         kind: summary.kind,
         label: about.label,
         raw_type: summary.raw_type.as_deref().map(|raw| shown::line(raw, NAME)),
-        is_invocation: details.parents.iter().any(|parent| parent.role == "invocation"),
+        is_invocation: details.parents.iter().any(|parent| parent.role == INVOCATION),
         digest: *digest,
         pinned: (*reference != pinned).then(|| routes::manifest_path(repo, &pinned, ManifestPage::Overview)),
         media_type: row.media_type.to_string(),
@@ -208,7 +220,7 @@ fn above(
             .map(|tag| tag_link(repo, tag))
             .collect(),
         more_tags: details.tags.len() > TAGS,
-        parents: details.parents.iter().map(|parent| part_of(repo, parent)).collect(),
+        parents: parents.into_iter().map(|parent| part_of(repo, parent)).collect(),
         subject: details.manifest.subject.as_ref().map(|subject| digest_link(repo, &subject.digest)),
         commands: target.commands(summary.kind, summary.format.as_deref()),
         tabs: tabs.collect(),
@@ -218,7 +230,7 @@ fn above(
             .collect(),
         more_annotations: if is_first { annotations.len().saturating_sub(ROWS) } else { 0 },
     };
-    let frame = visit.frame(title, Nav::Repositories).with_api(api_path(repo, reference));
+    let frame = visit.frame(title, Nav::Repositories).with_api(format!("{}/tags/{reference}", api_path(repo)));
     Ok((frame, header))
 }
 
@@ -233,27 +245,30 @@ fn crumbs(repo: &RepoName) -> Vec<(String, String)> {
     crumbs
 }
 
-/// The same data in the REST interface.
-fn api_path(repo: &RepoName, reference: &Reference) -> String {
-    let namespace = if repo.namespace().is_empty() { "-" } else { repo.namespace() };
-    format!("/api/v0/repositories/{namespace}/{}/tags/{reference}", repo.name())
-}
-
 fn part_of(repo: &RepoName, parent: &Parent) -> PartOf {
     let reference = match &parent.tag {
         Some(tag) => Reference::Tag(tag.clone()),
         None => Reference::Digest(parent.digest),
     };
-    PartOf { link: link(repo, &reference), role: shown::line(&parent.role, NAME) }
+    let role = if parent.role == INVOCATION { "invocation image" } else { &parent.role };
+    PartOf { link: link(repo, &reference), role: shown::line(role, NAME) }
 }
 
 /// `repository:tag`, or `repository@digest` cut.
-pub(super) fn link(repo: &RepoName, reference: &Reference) -> Link {
+fn link(repo: &RepoName, reference: &Reference) -> Link {
     let words = match reference {
         Reference::Tag(tag) => format!("{repo}:{tag}"),
         Reference::Digest(digest) => format!("{repo}@{}", words::short(digest)),
     };
     Link { path: routes::manifest_path(repo, reference, ManifestPage::Overview), words }
+}
+
+/// A tag, or a digest cut: for what is in the same repository anyway.
+pub(super) fn short_link(repo: &RepoName, reference: &Reference) -> Link {
+    match reference {
+        Reference::Tag(tag) => tag_link(repo, tag),
+        Reference::Digest(digest) => digest_link(repo, digest),
+    }
 }
 
 pub(super) fn tag_link(repo: &RepoName, tag: &crate::oci::Tag) -> Link {
@@ -276,6 +291,15 @@ impl Header {
     /// The tab that is shown.
     fn active(&self) -> ManifestPage {
         self.tabs.iter().find(|tab| tab.is_active).map_or(ManifestPage::Overview, |tab| tab.page)
+    }
+
+    /// What stands where tags would.
+    pub(super) fn untagged(&self) -> &'static str {
+        match (self.parents.is_empty(), self.subject.is_some()) {
+            (false, _) => "none; what it is part of keeps it",
+            (true, true) => "none; what it is attached to keeps it",
+            (true, false) => "none",
+        }
     }
 
     /// Where the manifest itself is shown.

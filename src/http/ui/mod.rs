@@ -325,9 +325,6 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
-        PageRequest::Repository(repo, RepositoryPage::Manifest(reference, page)) if *page != ManifestPage::Delete => {
-            manifest::serve(visit, repo, reference, *page).await
-        }
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }

@@ -7,8 +7,9 @@ use super::manifest::{Header, Link, NAME, digest_link, tag_link};
 use super::page::{Frame, render};
 use super::{Failure, shown};
 use crate::http::reply::Reply;
-use crate::oci::RepoName;
+use crate::meta::manifest::ManifestRow;
 use crate::oci::kind::Kind;
+use crate::oci::{Digest, RepoName};
 use crate::registry::Registry;
 use crate::registry::apps::{Member, MemberRole};
 use crate::registry::manifests::{Details, ReferrerNode, What};
@@ -33,7 +34,7 @@ struct Node {
     kind: Kind,
     label: &'static str,
     link: Option<Link>,
-    digest: crate::oci::Digest,
+    digest: Digest,
     artifact_type: Option<String>,
     predicate: Option<String>,
     size: u64,
@@ -102,7 +103,7 @@ fn flat(repo: &RepoName, tree: &[ReferrerNode]) -> Vec<Node> {
 impl Node {
     fn of(repo: &RepoName, node: &ReferrerNode) -> Self {
         let ReferrerNode { descriptor, row, tag, referrers } = node;
-        let kind = row.as_ref().map_or(Kind::Unknown, |row| row.kind());
+        let kind = row.as_ref().map_or(Kind::Unknown, ManifestRow::kind);
         let summary = row.as_ref().and_then(|row| row.summary.as_ref());
         Self {
             kind,

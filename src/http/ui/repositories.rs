@@ -122,7 +122,7 @@ fn list(visit: &Visit<'_>, status: StatusCode, form: NewRepository) -> Outcome {
             query.heading("Newest", Sort::Pushed),
             query.heading("Size", Sort::Size),
         ],
-        kinds: query.kinds(),
+        kinds: query.kinds(|_| true),
         row_choices: query.row_choices(),
         deleted: visit.query.get("done") == Some("deleted"),
         form: user.is_some().then_some(NewRepository { longest: SHORT_DESCRIPTION, ..form }),

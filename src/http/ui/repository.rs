@@ -7,7 +7,7 @@ use super::page::{Frame, Nav, render};
 use super::pull_commands::{Command, Target};
 use super::repositories::visibility_word;
 use super::routes::{ManifestPage, manifest_path, repository_path};
-use super::{Outcome, Visit, errors, kind_words, markdown};
+use super::{Outcome, Visit, kind_words, markdown};
 use crate::base::Timestamp;
 use crate::model::Action;
 use crate::model::operation::Requirement;
@@ -91,9 +91,10 @@ pub(super) fn pull_commands(visit: &Visit<'_>, repo: &RepoName, entry: &TagEntry
     target.commands(entry.manifest.kind(), format)
 }
 
-/// The path of the same data in the REST interface.
+/// The path of the same data in the REST interface, where a repository of one component stands under `-`.
 pub(super) fn api_path(repo: &RepoName) -> String {
-    format!("/api/v0/repositories/{repo}")
+    let namespace = if repo.namespace().is_empty() { "-" } else { repo.namespace() };
+    format!("/api/v0/repositories/{namespace}/{}", repo.name())
 }
 
 #[derive(Template)]
@@ -154,10 +155,4 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
 /// What to type to push here.
 pub(super) fn push_commands(host: &str, repo: &RepoName) -> String {
     format!("docker login {host}\ndocker tag IMAGE {host}/{repo}:TAG\ndocker push {host}/{repo}:TAG")
-}
-
-impl InfoPage {
-    fn because(&self) -> String {
-        errors::sentence(&self.head.because)
-    }
 }

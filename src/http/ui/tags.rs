@@ -56,7 +56,6 @@ struct Row {
     /// Whether something that it needs was not here when it was pushed.
     incomplete: bool,
     digest: Digest,
-    digest_path: String,
     platforms: Vec<String>,
     more_platforms: u64,
     size: u64,
@@ -72,9 +71,7 @@ const PLATFORMS: usize = 4;
 
 impl Row {
     fn new(repo: &RepoName, entry: TagEntry) -> Self {
-        let by_digest = Reference::Digest(entry.digest);
-        let digest_path = manifest_path(repo, &by_digest, ManifestPage::Overview);
-        let reference = entry.name.map_or(by_digest, Reference::Tag);
+        let reference = entry.name.map_or(Reference::Digest(entry.digest), Reference::Tag);
         let ManifestRow { content_size, missing, pulled, ref summary, .. } = entry.manifest;
         let (all, count) = summary.as_ref().map(|s| (s.platforms.as_slice(), s.platform_count)).unwrap_or_default();
         let platforms: Vec<_> = all.iter().take(PLATFORMS).cloned().collect();
@@ -87,7 +84,6 @@ impl Row {
             beside: kind_words::beside(&entry.manifest),
             incomplete: missing > 0,
             digest: entry.digest,
-            digest_path,
             more_platforms: count.saturating_sub(platforms.len() as u64),
             platforms,
             size: content_size,
@@ -147,7 +143,7 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
             query.heading("Size", Sort::Size),
             query.heading("Pushed", Sort::Pushed),
         ],
-        kinds: query.kinds(),
+        kinds: query.kinds(|kind| details.entry.contains.iter().any(|(contained, _)| *contained == kind)),
         row_choices: query.row_choices(),
         commands,
         untagged: details.untagged,

@@ -59,7 +59,7 @@ on_each_engine! {
         assert!(page.text.contains("<span class=\"kind k-application\">Application</span>"), "{}", page.text);
         assert!(page.text.contains("<h1>admin/lab-words<span class=\"tag\">:0.1.0</span></h1>"));
         assert!(page.text.contains(&format!("docker app pull {}/admin/lab-words:0.1.0", host(&lab))));
-        assert!(page.text.contains(&format!("/api/v0/repositories/admin/lab-words/tags/0.1.0&#39;")), "{}", page.text);
+        assert!(page.text.contains("/api/v0/repositories/admin/lab-words/tags/0.1.0&#39;"), "{}", page.text);
         assert!(page.text.contains("Words for the lab") && page.text.contains("alice &#60;alice@registry.lab&#62;"));
         assert!(!page.text.contains("Incomplete"));
         let expected = ["", "/parameters", "/bundle", "/referrers", "/raw"];
@@ -81,7 +81,7 @@ on_each_engine! {
         assert!(image.text.contains("component web</bdi>") && image.text.contains("RUN make web"));
         assert!(links(&image.text).contains(&"/r/admin/lab-words/-/tags/0.1.0"), "{}", image.text);
         let image = shown(&mut browser, &tag).await;
-        assert!(image.text.contains("k-invocation\">Invocation image") && image.text.contains("as <bdi>invocation</bdi>"));
+        assert!(image.text.contains("k-invocation\">Invocation image") && image.text.contains("as <bdi>invocation image</bdi>"));
         assert!(image.text.contains(&format!("docker pull {}/admin/lab-words:0.1.0-invoc", host(&lab))));
         let nested = shown(&mut browser, &format!("/r/admin/lab-words/-/digests/{}", app.platforms[1])).await;
         assert!(links(&nested.text).contains(&format!("/r/admin/lab-words/-/digests/{}", app.multi).as_str()));
