@@ -18,7 +18,7 @@ DIST_RUST   = -C target-feature=+crt-static --cfg getrandom_backend="linux_getra
 DIST_C      = -ffile-prefix-map=$(CURDIR)=/src -ffile-prefix-map=$(CARGO_DIR)=/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-data check fmt bless conformance bench dist dist-test powercut install
+.PHONY: help build run test test-data test-app check fmt bless conformance bench dist dist-test powercut install
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ test: ## install what the tests need (Debian, as root), then run all tests
 
 test-data: ## run the tests over real clients' data in ../shared, which not everybody has
 	MSR_LITE_TEST_DATA=$(abspath ../shared) $(CARGO) test --locked --test data
+
+test-app: ## run real clients of applications: DOCKER_APP=path (0.8 or 0.9), CNAB_RUN=path, CNAB_TO_OCI=path
+	$(CARGO) test --locked --test clients -- docker_app cnab_to_oci applications
 
 check: ## formatting, clippy with warnings as errors, licences and banned crates
 	$(CARGO) fmt --all --check

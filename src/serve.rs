@@ -349,6 +349,8 @@ impl Server {
         let house =
             tokio::task::spawn_blocking(move || House::open(&options, &seams)).await.map_err(ServeError::of)??;
         let bound = sockets::bind(&house.config)?;
+        // Bound before the first request is answered: who sees a ready registry can administer it.
+        let administration = admin::bind_admin(&house.data_dir).map_err(ServeError::of)?;
         let addresses: Vec<(SocketAddr, Kind)> = bound.sockets.iter().map(sockets::Bound::address).collect();
         let url = public_url(&house.config, &house.pki, &addresses);
 
@@ -411,7 +413,9 @@ impl Server {
             tokio::spawn(watch_space(house.registry.space().clone())),
         ];
         let notices = bound.notices;
-        Ok(Self { house, app, runner, addresses, notices, url, started, stopping, wire, background })
+        let mut server = Self { house, app, runner, addresses, notices, url, started, stopping, wire, background };
+        server.administer(administration);
+        Ok(server)
     }
 
     /// The sockets that it listens on, those with TLS first.
@@ -445,15 +449,13 @@ impl Server {
         self.background.push(tokio::spawn(async move { runner.run(stop).await }));
     }
 
-    /// Opens the administration socket.
-    fn open_administration(&mut self) -> Result<(), ServeError> {
-        let socket = admin::bind_admin(&self.house.data_dir).map_err(ServeError::of)?;
+    /// Answers on the administration socket.
+    fn administer(&mut self, socket: tokio::net::UnixListener) {
         let desk = administration::Desk::new(self);
         self.background.push(tokio::spawn(admin::serve_admin(socket, move |request| {
             let desk = desk.clone();
             async move { desk.answer(request).await }
         })));
-        Ok(())
     }
 
     /// Takes no new requests, lets those that run end (for `limits.shutdown_seconds` at most), and closes the store.
@@ -552,7 +554,6 @@ pub async fn run(options: ServeOptions, program: String) -> Result<(), ServeErro
     let mut hangup = signal(SignalKind::hangup()).map_err(ServeError::of)?;
 
     let mut server = Server::start(options, Seams::default()).await?;
-    server.open_administration()?;
     server.run_jobs();
     if let Some(watchdog) = service_manager::watchdog(&server) {
         server.background.push(tokio::spawn(watchdog));

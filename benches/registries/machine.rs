@@ -11,7 +11,7 @@ use crate::options::Options;
 pub(crate) struct Machine {
     /// The processor's name.
     pub(crate) cpu: String,
-    /// Kernel and architecture.
+    /// The kernel's version, major and minor, and the architecture.
     pub(crate) kernel: String,
     /// Bytes of memory, in words.
     pub(crate) memory: String,
@@ -39,7 +39,7 @@ impl Machine {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Self {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
-            kernel: format!("Linux {} {}", kernel.trim(), std::env::consts::ARCH),
+            kernel: format!("Linux {} {}", version(&kernel), std::env::consts::ARCH),
             memory: field("/proc/meminfo", "MemTotal").unwrap_or_default(),
             date: jiff::Timestamp::now().to_string()[..10].to_owned(),
             load: fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or("").to_owned(),
@@ -110,6 +110,12 @@ impl Machine {
 /// Whether a program of util-linux is here.
 fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|run| run.status.success())
+}
+
+/// `6.18` of `6.18.44-1-cloud`: what follows names a build, and says nothing about speed.
+fn version(release: &str) -> String {
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
+    release.trim().split('.').take(2).map(digits).collect::<Vec<_>>().join(".")
 }
 
 fn list(cores: &[usize]) -> String {

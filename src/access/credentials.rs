@@ -15,7 +15,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What an `Authorization` header shows.
 #[derive(Debug)]
-pub enum Credentials {
+pub enum Credentials<'h> {
     /// A name and a password.
     Basic {
         /// The account's name.
@@ -24,20 +24,20 @@ pub enum Credentials {
         password: Secret,
     },
     /// A bearer token.
-    Bearer(Secret),
+    Bearer(Secret<&'h str>),
 }
 
-impl Credentials {
+impl<'h> Credentials<'h> {
     /// Reads the value of an `Authorization` header. The scheme's case does not matter; the name ends at the first
     /// colon; both parts are UTF-8.
     ///
     /// # Errors
     /// [`AccessError::Malformed`] for any other scheme or form.
-    pub fn parse(header: &str) -> Result<Self, AccessError> {
+    pub fn parse(header: &'h str) -> Result<Self, AccessError> {
         let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") && !rest.is_empty() {
-            return Ok(Self::Bearer(Secret::new(rest.to_owned())));
+            return Ok(Self::Bearer(Secret::new(rest)));
         }
         if scheme.eq_ignore_ascii_case("basic") {
             return parse_basic(rest).ok_or_else(|| {
@@ -48,7 +48,7 @@ impl Credentials {
     }
 }
 
-fn parse_basic(encoded: &str) -> Option<Credentials> {
+fn parse_basic(encoded: &str) -> Option<Credentials<'static>> {
     let text = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
     let (username, password) = text.split_once(':')?;
     Some(Credentials::Basic { username: username.to_owned(), password: Secret::new(password.to_owned()) })

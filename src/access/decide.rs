@@ -33,6 +33,13 @@ pub fn decide(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_
     }
 }
 
+/// Whether [`decide`] says yes. A no costs no sentence here: a look at content asks whether its caller could push, and
+/// most cannot.
+pub fn may(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) -> bool {
+    right(anonymous_pull, caller, requirement).is_some()
+        && caller.token.as_ref().is_none_or(|scopes| covers(scopes, requirement))
+}
+
 /// What a token may say of what was asked for: the actions that the principal has the right to, or `None`. Asking for
 /// `*` is asking for every action there is.
 pub fn grant(anonymous_pull: bool, principal: &Principal, asked: &Scope) -> Option<Scope> {
@@ -55,6 +62,9 @@ pub fn grant(anonymous_pull: bool, principal: &Principal, asked: &Scope) -> Opti
 fn right(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) -> Option<&'static str> {
     match requirement {
         Requirement::SignedIn => signed_in(anonymous_pull, caller),
+        Requirement::Browse if caller.is_signed_in() => Some("signed in"),
+        Requirement::Browse => anonymous_pull.then_some("everybody may pull"),
+        Requirement::Admin => administers(&caller.principal),
         Requirement::Catalog => in_catalog(anonymous_pull, &caller.principal),
         Requirement::Repository(repo, action) => in_repository(anonymous_pull, &caller.principal, repo, action),
     }
@@ -68,6 +78,14 @@ fn signed_in(anonymous_pull: bool, caller: &Caller) -> Option<&'static str> {
         Principal::Anonymous if caller.token.is_none() || !anonymous_pull => None,
         Principal::Anonymous => Some("everybody may pull"),
         Principal::User { .. } | Principal::System => Some("signed in"),
+    }
+}
+
+fn administers(principal: &Principal) -> Option<&'static str> {
+    match principal {
+        Principal::System => Some("the registry itself"),
+        Principal::User { admin: true, .. } => Some("an administrator"),
+        Principal::User { .. } | Principal::Anonymous => None,
     }
 }
 
@@ -97,7 +115,9 @@ fn in_repository(anonymous_pull: bool, principal: &Principal, repo: &RepoName, a
 /// Whether a token's scopes include what is required. Any token shows that somebody asked for it.
 fn covers(scopes: &[Scope], requirement: Requirement<'_>) -> bool {
     let (kind, name, action) = match requirement {
-        Requirement::SignedIn => return true,
+        // A list shows what the token opens and no more.
+        Requirement::SignedIn | Requirement::Browse => return true,
+        Requirement::Admin => return false,
         Requirement::Catalog => ("registry", "catalog", "*"),
         Requirement::Repository(repo, action) => ("repository", repo.as_str(), action.as_str()),
     };
@@ -118,7 +138,11 @@ fn refuse(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) -
         {
             Decision::new(Verdict::Hidden, format!("{who} may not see {repo}"))
         }
-        Requirement::Repository(..) | Requirement::Catalog | Requirement::SignedIn => Decision::new(
+        Requirement::Repository(..)
+        | Requirement::Catalog
+        | Requirement::SignedIn
+        | Requirement::Browse
+        | Requirement::Admin => Decision::new(
             Verdict::Forbidden,
             Cow::Owned(format!("{who} may not {wanted}; ask an administrator of this registry for it")),
         ),
@@ -132,6 +156,8 @@ impl std::fmt::Display for Wanted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Requirement::SignedIn => f.write_str("use this registry"),
+            Requirement::Browse => f.write_str("list what is here"),
+            Requirement::Admin => f.write_str("administer this registry"),
             Requirement::Catalog => f.write_str("list all repositories"),
             Requirement::Repository(repo, Action::Pull) => write!(f, "pull from {repo}"),
             Requirement::Repository(repo, Action::Push) => write!(f, "push to {repo}"),
@@ -205,6 +231,7 @@ mod tests {
             let caller = Caller { principal, token: None };
             for (requirement, expected) in requirements.iter().zip(expected) {
                 let decision = decide(anonymous_pull, &caller, *requirement);
+                assert_eq!(may(anonymous_pull, &caller, *requirement), decision.allowed());
                 assert_eq!(decision.verdict, expected, "{caller:?} {requirement:?} {}", decision.because);
             }
         }
@@ -218,7 +245,11 @@ mod tests {
             principal: principal.clone(),
             token: Some(Arc::from(scopes)),
         };
-        let verdict = |caller: &Caller, requirement| decide(false, caller, requirement).verdict;
+        let verdict = |caller: &Caller, requirement| {
+            let decision = decide(false, caller, requirement);
+            assert_eq!(may(false, caller, requirement), decision.allowed());
+            decision.verdict
+        };
         let alice = user("alice", false);
         let pull = with(&alice, &[scope("repository", "alice/app", &["pull"])]);
         assert_eq!(verdict(&pull, Requirement::Repository(&own, Action::Pull)), Allowed);
@@ -248,6 +279,25 @@ mod tests {
         let repo = RepoName::parse("lab/app").unwrap();
         assert_eq!(decide(true, &caller, Requirement::Repository(&repo, Action::Pull)).verdict, NeedsWiderToken);
         assert_eq!(decide(true, &caller, Requirement::Repository(&repo, Action::Push)).verdict, NeedsSignIn);
+    }
+
+    #[test]
+    fn lists_are_for_those_who_may_see_something_and_administration_for_administrators() {
+        let caller = |principal: &Principal, token: bool| Caller {
+            principal: principal.clone(),
+            token: token.then(|| Arc::from([scope("registry", "catalog", &["*"])])),
+        };
+        let (admin, alice, nobody) = (user("admin", true), user("alice", false), Principal::Anonymous);
+        let verdict = |open, who: &Caller, what| decide(open, who, what).verdict;
+        for open in [false, true] {
+            let shown = if open { Allowed } else { NeedsSignIn };
+            assert_eq!(verdict(open, &caller(&nobody, false), Requirement::Browse), shown);
+            assert_eq!(verdict(open, &caller(&alice, true), Requirement::Browse), Allowed);
+            assert_eq!(verdict(open, &caller(&nobody, false), Requirement::Admin), NeedsSignIn);
+            assert_eq!(verdict(open, &caller(&alice, false), Requirement::Admin), Forbidden);
+            assert_eq!(verdict(open, &caller(&admin, false), Requirement::Admin), Allowed);
+            assert_eq!(verdict(open, &caller(&admin, true), Requirement::Admin), NeedsWiderToken, "no scope says so");
+        }
     }
 
     #[test]

@@ -188,6 +188,11 @@ impl Access {
         }
     }
 
+    /// May they? As [`Access::decide`], for one who need not know why.
+    pub fn may(&self, caller: &Caller, requirement: Requirement<'_>) -> bool {
+        decide::may(self.0.settings.anonymous_pull, caller, requirement)
+    }
+
     /// May they?
     pub fn decide(&self, caller: &Caller, requirement: Requirement<'_>) -> Decision {
         decide::decide(self.0.settings.anonymous_pull, caller, requirement)

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use parking_lot::Mutex;
 
 use super::cache::Bounded;
@@ -13,7 +12,7 @@ use super::throttle::Source;
 use super::token::Claims;
 use super::{Access, AccessError};
 use crate::base::Secret;
-use crate::meta::account;
+use crate::meta::{Epoch, account};
 use crate::model::account::Account;
 use crate::model::{Caller, Principal};
 use crate::oci::scope::Scope;
@@ -25,16 +24,23 @@ const REMEMBER: Duration = Duration::from_mins(5);
 /// Passwords found right: by their proof, until when (steady ms) and at which revision of the account.
 pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, u64)>>);
 
-/// Tokens found right, by their SHA-256.
-pub(super) struct Tokens(Mutex<Bounded<[u8; 32], Arc<Verified>>>);
+/// Tokens found right. They are found by the end of their text, a part of the signature that nobody can choose, and
+/// then compared: whoever could learn from the time which that takes would have to know the end already.
+pub(super) struct Tokens(Mutex<Bounded<[u8; END], Arc<Verified>>>);
+
+/// Bytes of a token's end: 96 bits.
+const END: usize = 16;
 
 /// What is kept of a verified token.
 struct Verified {
+    token: Secret<Box<str>>,
     account: String,
     revision: u64,
     nbf: u64,
     exp: u64,
     scopes: Arc<[Scope]>,
+    /// The account as it was found to be of this revision, and when: it is so as long as nothing is committed.
+    seen: Mutex<Option<(Epoch, Principal)>>,
 }
 
 impl SignIns {
@@ -53,7 +59,7 @@ impl SignIns {
 
 impl Tokens {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Bounded::new(8192)))
+        Self(Mutex::new(Bounded::new(4096)))
     }
 }
 
@@ -155,19 +161,29 @@ impl Access {
     }
 
     /// Whom a bearer token stands for.
-    pub(super) fn bearer(&self, token: &Secret, peer: IpAddr) -> Result<Caller, AccessError> {
+    pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
         self.check_bearer(token).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
     }
 
-    fn check_bearer(&self, token: &Secret) -> Result<Caller, AccessError> {
+    fn check_bearer(&self, token: &Secret<&str>) -> Result<Caller, AccessError> {
         let verified = self.verify_bearer(token.reveal())?;
         let token = Some(Arc::clone(&verified.scopes));
         if verified.account.is_empty() {
             return Ok(Caller { principal: Principal::Anonymous, token });
         }
+        let epoch = self.0.meta.epoch();
+        if let Some((at, principal)) = &*verified.seen.lock()
+            && epoch == Some(*at)
+        {
+            return Ok(Caller { principal: principal.clone(), token });
+        }
         match self.account(&verified.account)? {
             Some(account) if account.revision == verified.revision => {
-                Ok(Caller { principal: principal(&account), token })
+                let principal = principal(&account);
+                if let Some(epoch) = epoch {
+                    *verified.seen.lock() = Some((epoch, principal.clone()));
+                }
+                Ok(Caller { principal, token })
             }
             _ => Err(AccessError::Refused("the account has changed since the token was issued; sign in again".into())),
         }
@@ -177,16 +193,25 @@ impl Access {
         let inner = &self.0;
         let refuse = |fault: super::token::TokenFault| AccessError::Refused(fault.to_string());
         let now = inner.clock.now();
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let known = inner.tokens.0.lock().get(&hash).map(|known| Arc::clone(known));
-        if let Some(known) = known {
+        let end = token.as_bytes().last_chunk::<END>();
+        let known = end.and_then(|end| inner.tokens.0.lock().get(end).map(|known| Arc::clone(known)));
+        if let Some(known) = known.filter(|known| **known.token.reveal() == *token) {
             Claims::check_time(known.nbf, known.exp, now).map_err(refuse)?;
             return Ok(known);
         }
         let Claims { sub, rev, nbf, exp, access, .. } = inner.keys.verify(token, now).map_err(refuse)?;
-        let verified = Arc::new(Verified { account: sub, revision: rev, nbf, exp, scopes: access.into() });
-        inner.tokens.0.lock().insert(hash, Arc::clone(&verified));
+        let verified = Arc::new(Verified {
+            token: Secret::new(token.into()),
+            account: sub,
+            revision: rev,
+            nbf,
+            exp,
+            scopes: access.into(),
+            seen: Mutex::default(),
+        });
+        if let Some(end) = end {
+            inner.tokens.0.lock().insert(*end, Arc::clone(&verified));
+        }
         Ok(verified)
     }
 }

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
+use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
 
 use super::conn::Ticket;
@@ -21,12 +22,11 @@ use crate::blobs;
 
 /// Bytes of one read from a blob's file. Smaller reads cost more system calls per byte (measured: 64 KiB costs almost
 /// twice the CPU of 256 KiB), larger ones only memory.
-const READ: u64 = 256 * 1024;
+const READ: usize = 256 * 1024;
 
-/// A part of a file that is no longer than this is read at once, where it is asked for: from the page cache that takes
-/// some microseconds, a change of threads and back three times as long. A disk that has to be asked holds the other
-/// requests of this one worker thread up for one read of it.
-const READ_HERE: u64 = 64 * 1024;
+/// Reads from the page cache that are made one after the other before the other connections of this thread get their
+/// turn: [`READ`] bytes take some tens of microseconds, and as many again to send.
+const IN_A_ROW: u32 = 4;
 
 /// Buffers of [`READ`] bytes that are kept when they are done with (8 MiB): memory that was just used is in the
 /// processor's cache, fresh pages have to be cleared by the kernel first.
@@ -256,8 +256,10 @@ impl HttpBody for Outgoing {
     }
 }
 
-/// A part of a file, read on blocking threads one read ahead: while the connection sends one buffer the next is
-/// filled. At most two buffers of [`READ`] bytes exist per answer, and none is filled before it is asked for.
+/// A part of a file. What the page cache holds is read where it is asked for: that takes microseconds, a change of
+/// threads and back longer. At the first byte that only the disk has, the rest is left to blocking threads, one read
+/// ahead: while the connection sends one buffer the next is filled. At most two buffers of [`READ`] bytes exist per
+/// answer, and none is filled before it is asked for.
 #[derive(Debug)]
 struct FileFlow {
     file: Arc<File>,
@@ -267,12 +269,17 @@ struct FileFlow {
     unread: u64,
     /// Bytes of the read under way.
     under_way: u64,
+    /// Whether the page cache has not held all that was asked for.
+    cold: bool,
+    /// Reads since others had their turn.
+    in_a_row: u32,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 impl FileFlow {
     fn new(file: File, offset: u64, length: u64) -> Self {
-        Self { file: Arc::new(file), offset, unread: length, under_way: 0, reading: None }
+        let file = Arc::new(file);
+        Self { file, offset, unread: length, under_way: 0, cold: false, in_a_row: 0, reading: None }
     }
 
     /// Bytes not handed out yet.
@@ -280,21 +287,41 @@ impl FileFlow {
         self.unread + self.under_way
     }
 
-    fn start(&mut self) -> JoinHandle<io::Result<Bytes>> {
-        let (file, offset, length) = (self.file.clone(), self.offset, self.unread.min(READ));
-        self.offset += length;
-        self.unread -= length;
-        self.under_way = length;
-        tokio::task::spawn_blocking(move || read_at(&file, offset, length))
+    /// Takes the next part: a buffer of its size, and where it begins.
+    fn take(&mut self) -> (Buffer, u64) {
+        let length = usize::try_from(self.unread).map_or(READ, |unread| unread.min(READ));
+        let offset = self.offset;
+        self.offset += length as u64;
+        self.unread -= length as u64;
+        (Buffer::new(length), offset)
+    }
+
+    /// Fills what is left of a buffer on a blocking thread.
+    fn start(&mut self, mut buffer: Buffer, offset: u64) -> JoinHandle<io::Result<Bytes>> {
+        self.under_way = buffer.length as u64;
+        let file = self.file.clone();
+        tokio::task::spawn_blocking(move || {
+            buffer.fill(&file, offset)?;
+            Ok(Bytes::from_owner(buffer))
+        })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        if self.reading.is_none() && self.unread <= READ_HERE {
-            return Poll::Ready(read_at(&self.file, self.offset, std::mem::take(&mut self.unread)));
-        }
-        let mut reading = match self.reading.take() {
-            Some(reading) => reading,
-            None => self.start(),
+        let mut reading = if let Some(reading) = self.reading.take() {
+            reading
+        } else {
+            if self.in_a_row == IN_A_ROW {
+                self.in_a_row = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let (mut buffer, offset) = self.take();
+            if !self.cold && buffer.fill_from_cache(&self.file, offset) {
+                self.in_a_row += 1;
+                return Poll::Ready(Ok(Bytes::from_owner(buffer)));
+            }
+            self.cold = true;
+            self.start(buffer, offset)
         };
         let result = match Pin::new(&mut reading).poll(cx) {
             Poll::Pending => {
@@ -305,60 +332,79 @@ impl FileFlow {
         };
         self.under_way = 0;
         if result.is_ok() && self.unread > 0 {
-            self.reading = Some(self.start());
+            let (buffer, offset) = self.take();
+            self.reading = Some(self.start(buffer, offset));
         }
         Poll::Ready(result)
     }
 }
 
-/// A buffer that goes back to the spare ones when the last part of its bytes has been sent.
-struct Buffer(Vec<u8>);
+/// Bytes of a file. Its memory goes back to the spare ones when the last part has been sent.
+struct Buffer {
+    memory: Vec<u8>,
+    /// How many are to be read; not above [`READ`].
+    length: usize,
+    /// How many have been.
+    filled: usize,
+}
 
 static SPARES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 impl Buffer {
-    /// An empty buffer with room for `length` bytes; those of [`READ`] bytes come again.
-    fn with_room(length: usize) -> Self {
-        let spare = if length as u64 == READ { SPARES.lock().pop() } else { None };
-        Self(spare.unwrap_or_else(|| Vec::with_capacity(length)))
+    /// An empty buffer for `length` bytes; those of [`READ`] bytes come again.
+    fn new(length: usize) -> Self {
+        let spare = if length == READ { SPARES.lock().pop() } else { None };
+        Self { memory: spare.unwrap_or_else(|| vec![0; length]), length, filled: 0 }
+    }
+
+    /// Reads from `file`, where this buffer's bytes begin at `offset`, as long as nothing has to be waited for. Whether
+    /// that was all of it. What an error means is left to [`Buffer::fill`]; file systems that do not know how to read
+    /// without waiting say so by one.
+    fn fill_from_cache(&mut self, file: &File, offset: u64) -> bool {
+        while self.filled < self.length {
+            let at = offset + self.filled as u64;
+            let mut rest = [io::IoSliceMut::new(&mut self.memory[self.filled..self.length])];
+            match rustix::io::preadv2(file, &mut rest, at, ReadWriteFlags::NOWAIT) {
+                Ok(0) | Err(_) => return false,
+                Ok(read) => self.filled += read,
+            }
+        }
+        true
+    }
+
+    /// Reads what is left to be read, and waits for the disk.
+    fn fill(&mut self, file: &File, offset: u64) -> io::Result<()> {
+        while self.filled < self.length {
+            let at = offset + self.filled as u64;
+            match rustix::io::pread(file, &mut self.memory[self.filled..self.length], at) {
+                Ok(0) => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the file ends at byte {at}")));
+                }
+                Ok(read) => self.filled += read,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 }
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.memory[..self.filled]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.0);
-        if buffer.capacity() as u64 == READ {
-            buffer.clear();
+        if self.memory.len() == READ {
             let mut spares = SPARES.lock();
             if spares.len() < SPARE {
-                spares.push(buffer);
+                spares.push(std::mem::take(&mut self.memory));
             }
         }
     }
 }
 
-/// Exactly `length` (at most [`READ`]) bytes of `file` at `offset`.
-fn read_at(file: &File, mut offset: u64, length: u64) -> io::Result<Bytes> {
-    let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut read = Buffer::with_room(length);
-    let buffer = &mut read.0;
-    while buffer.len() < length {
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(buffer), offset) {
-            Ok(0) => {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the file ends at byte {offset}")));
-            }
-            Ok(read) => offset += read as u64,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // The allocator may have given more room than was asked for.
-    buffer.truncate(length);
-    Ok(Bytes::from_owner(read))
-}
+#[cfg(test)]
+mod tests;

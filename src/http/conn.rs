@@ -5,8 +5,9 @@
 //! connection has been idle or has stood still for too long. Bodies that come in have their own timer
 //! ([`super::body::RequestBody`]).
 
-use std::collections::HashMap;
+use std::future::Future;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::limits::{MAX_HEADERS, Place};
+use super::limits::Place;
 use super::listen::{Phase, Stop};
 use super::metrics::{Metrics, OpenConnection};
 use super::request::Ends;
@@ -71,7 +72,6 @@ impl Http {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(idle)
-            .max_headers(MAX_HEADERS * 2)
             .max_buf_size((limits.header_bytes * 2).max(256 * 1024));
         builder
             .http2()
@@ -241,8 +241,8 @@ struct State {
     idle_since: Instant,
     /// When the socket last took bytes.
     moved: Instant,
-    /// When each answer under way last found room for more.
-    answers: HashMap<u64, Instant>,
+    /// When each answer under way last found room for more, by its number. There are few, over HTTP/1 one.
+    answers: Vec<(u64, Instant)>,
     next: u64,
 }
 
@@ -260,7 +260,7 @@ pub enum Verdict {
 impl Watch {
     fn new(idle: Duration, progress: Duration) -> Self {
         let now = Instant::now();
-        let state = State { running: 0, idle_since: now, moved: now, answers: HashMap::new(), next: 0 };
+        let state = State { running: 0, idle_since: now, moved: now, answers: Vec::new(), next: 0 };
         Self { idle, progress, state: Mutex::new(state) }
     }
 
@@ -279,7 +279,7 @@ impl Watch {
             }
             next = next.min(due);
         }
-        if let Some(&slowest) = state.answers.values().min() {
+        if let Some(slowest) = state.answers.iter().map(|(_, asked)| *asked).min() {
             let due = (slowest.max(state.moved) + self.progress).min(slowest + self.progress * PATIENCE);
             if due <= now {
                 return Verdict::Stalled;
@@ -298,6 +298,8 @@ pub struct Ticket {
     begun: Instant,
     /// Its number among the answers under way, once there is an answer.
     answer: Option<u64>,
+    /// Whether the connection has asked for its body.
+    asked: bool,
     sent: u64,
     length: u64,
     /// What the access log will say.
@@ -345,7 +347,7 @@ impl Ticket {
     pub fn open(link: &Arc<Link>, metrics: &Metrics, entry: Entry) -> Self {
         link.watch.state.lock().running += 1;
         let (link, metrics) = (link.clone(), metrics.clone());
-        Self { link, metrics, begun: Instant::now(), answer: None, sent: 0, length: 0, entry }
+        Self { link, metrics, begun: Instant::now(), answer: None, asked: false, sent: 0, length: 0, entry }
     }
 
     /// The answer has been made; its body has `length` bytes. From now on the client must take it.
@@ -355,14 +357,20 @@ impl Ticket {
         let mut state = self.link.watch.state.lock();
         let number = state.next;
         state.next += 1;
-        state.answers.insert(number, Instant::now());
+        state.answers.push((number, Instant::now()));
         self.answer = Some(number);
     }
 
     /// The connection asks for more of the body.
-    pub fn progress(&self) {
-        if let Some(answer) = self.answer {
-            self.link.watch.state.lock().answers.insert(answer, Instant::now());
+    pub fn progress(&mut self) {
+        // What it asks for first it asks for at once; only after that does it mean that the client has taken something.
+        if !mem::replace(&mut self.asked, true) {
+            return;
+        }
+        let Some(number) = self.answer else { return };
+        let mut state = self.link.watch.state.lock();
+        if let Some((_, asked)) = state.answers.iter_mut().find(|(its, _)| *its == number) {
+            *asked = Instant::now();
         }
     }
 
@@ -380,17 +388,18 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        let now = Instant::now();
         {
             let mut state = self.link.watch.state.lock();
-            if let Some(answer) = self.answer {
-                state.answers.remove(&answer);
+            if let Some(number) = self.answer {
+                state.answers.retain(|(its, _)| *its != number);
             }
             state.running -= 1;
             if state.running == 0 {
-                state.idle_since = Instant::now();
+                state.idle_since = now;
             }
         }
-        let took = self.begun.elapsed();
+        let took = now - self.begun;
         let Entry { id, client, method, path, status, operation, principal } = &self.entry;
         let whole = status.is_some() && self.sent >= self.length;
         // 499 as nginx has it: the client went away before there was an answer.
@@ -412,48 +421,61 @@ impl Drop for Ticket {
 }
 
 /// Serves HTTP over `io` until the client or the server has had enough.
-pub async fn serve<R, IO>(shell: Arc<Shell<R>>, link: Arc<Link>, io: IO, http: &Http, mut stop: Stop)
+///
+/// Connections are idle for most of their lives, and each keeps its future all that while. So it is kept small: this is
+/// no `async fn`, which would keep room for its argument `io` beside the connection that `io` was moved into; and hyper,
+/// which keeps room for one request's future in each connection, gets a box for that instead of the largest of them.
+pub fn serve<R, IO>(
+    shell: Arc<Shell<R>>,
+    link: Arc<Link>,
+    io: IO,
+    version: Version,
+    mut stop: Stop,
+) -> impl Future<Output = ()> + Send + 'static
 where
     R: Routes,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let grace = Duration::from_secs(shell.limits.progress_seconds);
+    let http = shell.http.clone();
     let service = {
         let link = link.clone();
-        hyper::service::service_fn(move |request| shell.clone().handle(link.clone(), request))
+        hyper::service::service_fn(move |request| Box::pin(shell.clone().handle(link.clone(), request)))
     };
-    let connection = http.builder.serve_connection(TokioIo::new(io), service);
-    tokio::pin!(connection);
-    let mut closing: Option<Instant> = None;
-    loop {
-        let now = Instant::now();
-        let wake = match (link.watch.judge(now), closing) {
-            (Verdict::Stalled, _) => {
-                tracing::debug!(peer = %link.ends.peer, "cut: the client takes nothing of its answer");
-                return link.cut();
-            }
-            (Verdict::Idle, None) => {
-                connection.as_mut().graceful_shutdown();
-                closing = Some(now + grace);
-                now + grace
-            }
-            (Verdict::Idle, Some(deadline)) if deadline <= now => return link.cut(),
-            (Verdict::Idle, Some(deadline)) => deadline,
-            (Verdict::Well(next), Some(deadline)) if deadline > now => next.min(deadline),
-            (Verdict::Well(next), _) => next,
-        };
-        tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    tracing::debug!(peer = %link.ends.peer, error = super::body::chain(&*error), "connection ended");
+    let connection = http.speaking(version).builder.serve_connection(TokioIo::new(io), service);
+    let mut connection = Box::pin(connection.into_owned());
+    async move {
+        let mut closing: Option<Instant> = None;
+        loop {
+            let now = Instant::now();
+            let wake = match (link.watch.judge(now), closing) {
+                (Verdict::Stalled, _) => {
+                    tracing::debug!(peer = %link.ends.peer, "cut: the client takes nothing of its answer");
+                    return link.cut();
                 }
-                return;
-            }
-            () = tokio::time::sleep_until(wake) => {}
-            phase = stop.changed() => match phase {
-                Phase::Serving => {}
-                Phase::Draining => connection.as_mut().graceful_shutdown(),
-                Phase::Over => return link.cut(),
+                (Verdict::Idle, None) => {
+                    connection.as_mut().graceful_shutdown();
+                    closing = Some(now + grace);
+                    now + grace
+                }
+                (Verdict::Idle, Some(deadline)) if deadline <= now => return link.cut(),
+                (Verdict::Idle, Some(deadline)) => deadline,
+                (Verdict::Well(next), Some(deadline)) if deadline > now => next.min(deadline),
+                (Verdict::Well(next), _) => next,
+            };
+            tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(peer = %link.ends.peer, error = super::body::chain(&*error), "connection ended");
+                    }
+                    return;
+                }
+                () = tokio::time::sleep_until(wake) => {}
+                phase = stop.changed() => match phase {
+                    Phase::Serving => {}
+                    Phase::Draining => connection.as_mut().graceful_shutdown(),
+                    Phase::Over => return link.cut(),
+                }
             }
         }
     }

@@ -173,16 +173,12 @@ fn take<R: Routes>(shell: &Arc<Shell<R>>, stream: TcpStream, peer: SocketAddr, k
     let held = (place, shell.metrics.connection(kind.label()), stop.clone());
     let wire = Wire::new(stream, link.clone(), held);
     let (shell, stop) = (shell.clone(), stop.clone());
-    tokio::spawn(async move {
-        match kind {
-            Kind::Tls => tls::serve(shell, link, wire, stop).await,
-            Kind::Clear => {
-                let http = shell.http.clone();
-                conn::serve(shell, link, wire, &http.either, stop).await;
-            }
-            Kind::Trust => trust::serve(&shell, link, wire, stop).await,
-        }
-    });
+    // A task of its own for each kind: one for all would have the size of the largest.
+    match kind {
+        Kind::Tls => tokio::spawn(tls::serve(shell, link, wire, stop)),
+        Kind::Clear => tokio::spawn(conn::serve(shell, link, wire, conn::Version::Either, stop)),
+        Kind::Trust => tokio::spawn(async move { trust::serve(&shell, link, wire, stop).await }),
+    };
 }
 
 /// IPv4 clients of a dual-stack socket are IPv4 clients.

@@ -46,6 +46,17 @@ pub struct Versions {
     pub either: Http,
 }
 
+impl Versions {
+    /// The one for this version.
+    pub(super) fn speaking(&self, version: conn::Version) -> &Http {
+        match version {
+            conn::Version::One => &self.one,
+            conn::Version::Two => &self.two,
+            conn::Version::Either => &self.either,
+        }
+    }
+}
+
 /// What all connections share.
 #[derive(Debug)]
 pub struct Shell<R> {

@@ -1,5 +1,6 @@
 //! A connection to a TLS port: TLS, or plain HTTP that lost its way; and clients that refuse our certificate.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use rustls::AlertDescription;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::conn::{self, Link, Wire};
+use super::conn::{self, Link, Version, Wire};
 use super::listen::Stop;
 use super::service::{Routes, Shell};
 use super::trust;
@@ -21,25 +23,47 @@ use crate::ops::handshakes::{Alert, Refused};
 const HANDSHAKE: u8 = 0x16;
 
 /// Serves one connection to a TLS port.
-pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire, mut stop: Stop) {
+pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire, stop: Stop) {
+    // In a box that goes when it is done: the room that a handshake takes would otherwise stay part of the connection.
+    let Some((asked, stream)) = Box::pin(open(&shell, &link, wire, stop.clone())).await else { return };
+    let seen = Arc::new(Seen::default());
+    serve_http(shell.clone(), link.clone(), stream, seen.clone(), stop).await;
+    match seen.alert() {
+        Some(alert) => report(&shell, &link, asked, alert),
+        // GnuTLS and curl with a wrong name finish a TLS 1.3 handshake before they look at the certificate.
+        None if seen.left_without_a_word() => shell.handshakes.silent(link.ends.peer.ip(), asked.as_deref()),
+        None => {}
+    }
+}
+
+/// A TLS stream and the name that its client asked for; `None` when something else came of the connection, which then
+/// is over.
+async fn open<R: Routes>(
+    shell: &Arc<Shell<R>>,
+    link: &Arc<Link>,
+    wire: Wire,
+    mut stop: Stop,
+) -> Option<(Option<String>, TlsStream<Wire>)> {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(shell.limits.handshake_seconds);
     // rustls would answer plain HTTP with a TLS alert before we hear of it: look at the first byte ourselves.
     let mut first = [0; 1];
     let peeked = tokio::select! {
         peeked = tokio::time::timeout_at(deadline, wire.socket().peek(&mut first)) => peeked,
-        () = stop.draining() => return,
+        () = stop.draining() => return None,
     };
     match peeked {
         // A port probe, or a client that gave up.
-        Ok(Ok(0) | Err(_)) => return,
+        Ok(Ok(0) | Err(_)) => return None,
         Ok(Ok(_)) if first[0] == HANDSHAKE => {}
         Ok(Ok(_)) => {
             shell.metrics.handshake("plain");
-            return trust::serve(&shell, link, wire, stop).await;
+            trust::serve(shell, link.clone(), wire, stop).await;
+            return None;
         }
         Err(_) => {
             shell.metrics.handshake("timeout");
-            return link.cut();
+            link.cut();
+            return None;
         }
     }
     let handshake = async {
@@ -54,37 +78,42 @@ pub async fn serve<R: Routes>(shell: Arc<Shell<R>>, link: Arc<Link>, wire: Wire,
     let mut handshake = std::pin::pin!(handshake);
     let done = tokio::select! {
         done = tokio::time::timeout_at(deadline, handshake.as_mut()) => done,
-        () = stop.draining() => return,
+        () = stop.draining() => return None,
     };
-    let (asked, stream) = match done {
-        Ok((asked, Ok(stream))) => (asked, stream),
+    match done {
+        Ok((asked, Ok(stream))) => {
+            shell.metrics.handshake("done");
+            Some((asked, stream))
+        }
         Ok((asked, Err(error))) => {
             let alert = alert_in(&error);
             shell.metrics.handshake(if alert.is_some() { "refused" } else { "failed" });
             if let Some(alert) = alert {
-                report(&shell, &link, asked, alert);
+                report(shell, link, asked, alert);
             } else {
                 tracing::debug!(peer = %link.ends.peer, %error, "a TLS handshake failed");
             }
-            return;
+            None
         }
         Err(_) => {
             shell.metrics.handshake("timeout");
-            return link.cut();
+            link.cut();
+            None
         }
-    };
-    shell.metrics.handshake("done");
-    let http = shell.http.clone();
-    let http = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { &http.two } else { &http.one };
-    let seen = Arc::new(Seen::default());
-    let witness = Witness { stream, seen: seen.clone() };
-    conn::serve(shell.clone(), link.clone(), witness, http, stop).await;
-    match seen.alert() {
-        Some(alert) => report(&shell, &link, asked, alert),
-        // GnuTLS and curl with a wrong name finish a TLS 1.3 handshake before they look at the certificate.
-        None if seen.left_without_a_word() => shell.handshakes.silent(link.ends.peer.ip(), asked.as_deref()),
-        None => {}
     }
+}
+
+/// HTTP in the version that was agreed upon. No `async fn`, like [`conn::serve`]: a stream that is looked at here would
+/// keep its room while the connection it was moved into runs.
+fn serve_http<R: Routes>(
+    shell: Arc<Shell<R>>,
+    link: Arc<Link>,
+    stream: TlsStream<Wire>,
+    seen: Arc<Seen>,
+    stop: Stop,
+) -> impl Future<Output = ()> + Send + 'static {
+    let version = if stream.get_ref().1.alpn_protocol() == Some(b"h2") { Version::Two } else { Version::One };
+    conn::serve(shell, link, Witness { stream, seen }, version, stop)
 }
 
 fn report<R>(shell: &Shell<R>, link: &Link, asked: Option<String>, alert: AlertDescription) {

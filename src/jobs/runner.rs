@@ -66,7 +66,7 @@ impl Runner {
     /// # Errors
     /// When the store fails.
     pub async fn prepare(&self) -> Result<(), MetaError> {
-        if let Err(error) = self.registry.prepare_reindex().await {
+        if let Err(error) = self.registry.prepare().await {
             // Lists may lack what an earlier version stored; that must not keep the registry from serving it.
             tracing::error!(%error, "reindexing after an update could not be asked for; msr-lite reindex does it");
         }
@@ -173,9 +173,9 @@ impl Runner {
                 Task::SteadyTime => steady_time::run(&runner.registry).await,
                 Task::GarbageCollection => garbage_collection::run(&runner.registry, runner.clock.now()).await,
                 Task::UsageFlush => usage_flush::run(&runner.registry).await,
-                Task::SessionExpiry => session_expiry::run(&runner.registry, runner.clock.now()).await,
                 Task::RepositoryRemoval => repository_removal::run(&runner.registry).await,
                 Task::Reindex => reindex::run(&runner.registry).await,
+                Task::SessionExpiry => session_expiry::run(&runner.registry, runner.clock.now()).await,
             }
         });
         match handler.join_next().await {

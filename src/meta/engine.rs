@@ -9,6 +9,7 @@
 //! This file is the only one that knows redb; its children hold the parts that do not need to.
 
 mod contract;
+mod epoch;
 mod job;
 mod overlay;
 mod strict;
@@ -18,18 +19,16 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod faulty;
 
-use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableHandle};
 use tokio::sync::oneshot;
@@ -38,6 +37,8 @@ use tokio::sync::oneshot;
 use redb::StorageBackend;
 
 pub use self::contract::{EngineOptions, MetaError, Mode, Read, Row, WriteError};
+pub use self::epoch::Epoch;
+use self::epoch::Epochs;
 use self::job::Call;
 use self::overlay::{Batch, Bounds};
 pub use self::tx::WriteTx;
@@ -103,9 +104,9 @@ impl Engine {
     pub fn read<T, E: From<MetaError>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
         // The lock is held while `f` runs: a store is not reopened under a reader, whose view would fail half-way.
         let database = self.0.store.database.read();
-        let result = self.0.store.snapshot(database.as_ref()).map_err(E::from).and_then(|tx| {
+        let result = self.0.store.view(database.as_ref()).map_err(E::from).and_then(|tx| {
             let result = f(&tx);
-            if tx.latched.get() {
+            if tx.latched.load(Ordering::Relaxed) {
                 self.0.store.latched.store(true, Ordering::Release);
             }
             result
@@ -165,6 +166,11 @@ impl Engine {
     /// How many commits have reached the disk since the engine was opened.
     pub fn commits(&self) -> u64 {
         self.0.store.commits.load(Ordering::Relaxed)
+    }
+
+    /// The present epoch; `None` while a commit is under way, when nothing is to be remembered nor recalled.
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.0.store.epochs.now()
     }
 
     /// The receiver fails when the writer has ended: the call was dropped unrun.
@@ -262,6 +268,10 @@ struct Store {
     /// redb has seen an I/O error and refuses further work until it is opened anew.
     latched: AtomicBool,
     commits: AtomicU64,
+    epochs: Epochs,
+    /// The view of this epoch, for all who read in it: to begin one and to open its tables costs more than the few rows
+    /// that most of them want. Gone before the next commit begins, so that it keeps no page from being used again.
+    shared: Mutex<Option<(Epoch, Arc<ReadTx>)>>,
 }
 
 impl Store {
@@ -279,7 +289,34 @@ impl Store {
             database: RwLock::new(Some(database)),
             latched: AtomicBool::new(false),
             commits: AtomicU64::new(0),
+            epochs: Epochs::default(),
+            shared: Mutex::default(),
         })
+    }
+
+    /// A view of the last commit, where it can be the one that others have. For those who hold the lock on.
+    fn view(&self, database: Option<&Database>) -> Result<Arc<ReadTx>, MetaError> {
+        let epoch = self.epochs.now();
+        if let Some((at, view)) = &*self.shared.lock()
+            && epoch == Some(*at)
+        {
+            return Ok(Arc::clone(view));
+        }
+        let view = Arc::new(self.snapshot(database)?);
+        let mut shared = self.shared.lock();
+        // A commit that has begun meanwhile looked here already, or will.
+        if let Some(epoch) = epoch
+            && self.epochs.now() == Some(epoch)
+        {
+            *shared = Some((epoch, Arc::clone(&view)));
+        }
+        Ok(view)
+    }
+
+    /// Lets go of the shared view.
+    fn unshare(&self) {
+        let view = self.shared.lock().take();
+        drop(view);
     }
 
     /// A view of the last commit. The writer may take one without holding the lock on, for nobody else reopens.
@@ -302,6 +339,8 @@ impl Store {
     /// When the disk is full and there is a ballast, it goes, and the batch is tried once more: it was made over the
     /// last commit, which is the last one still.
     fn commit(&self, batch: &Batch) -> Result<(), MetaError> {
+        let _change = self.epochs.change();
+        self.unshare();
         match self.try_commit(batch) {
             Err(Uncommitted { error: MetaError::DiskFull, ballast_gone: true }) => {
                 self.reopen_if_latched()?;
@@ -373,7 +412,8 @@ impl Store {
         let Some(mut slot) = self.database.try_write_for(READERS_MAY_TAKE) else {
             return Err(MetaError::Storage("it waits for readers to end before it can be opened again".to_owned()));
         };
-        // The old one goes first: it holds the file's lock.
+        // The old one goes first, with all that holds it: it holds the file's lock.
+        self.unshare();
         *slot = None;
         let opened = match self.source.open(self.cache, false) {
             Err(MetaError::DiskFull) if self.space.release_ballast() => self.source.open(self.cache, false),
@@ -405,8 +445,10 @@ impl Store {
 
     /// Closes the file; what is read later gets [`MetaError::Closed`].
     fn close(&self) {
+        self.epochs.end();
         if let Some(mut slot) = self.database.try_write_for(READERS_MAY_TAKE) {
             self.latched.store(false, Ordering::Release);
+            self.unshare();
             *slot = None;
         }
     }
@@ -416,16 +458,16 @@ impl Store {
 pub struct ReadTx {
     view: ReadTransaction,
     /// Opened as they are first asked for. There are few, so a list is faster than a map; shared so that none is
-    /// borrowed while a caller's function runs.
-    open: RefCell<Vec<(Table, Rc<RawTable>)>>,
-    latched: Cell<bool>,
+    /// locked while a caller's function runs.
+    open: RwLock<Vec<(Table, Arc<RawTable>)>>,
+    latched: AtomicBool,
 }
 
 type RawTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 impl ReadTx {
     fn new(view: ReadTransaction) -> Self {
-        Self { view, open: RefCell::default(), latched: Cell::new(false) }
+        Self { view, open: RwLock::default(), latched: AtomicBool::new(false) }
     }
 
     /// What `f` makes of the value under `key`, which it sees in place: spares the copy that [`Read::get`] makes.
@@ -450,19 +492,22 @@ impl ReadTx {
         }))
     }
 
-    fn table(&self, table: Table) -> Result<Rc<RawTable>, MetaError> {
-        if let Some((_, open)) = self.open.borrow().iter().find(|(known, _)| *known == table) {
-            return Ok(Rc::clone(open));
+    fn table(&self, table: Table) -> Result<Arc<RawTable>, MetaError> {
+        if let Some((_, open)) = self.open.read().iter().find(|(known, _)| *known == table) {
+            return Ok(Arc::clone(open));
         }
-        let open = Rc::new(self.view.open_table(definition(table)).map_err(|error| self.fault(error))?);
-        self.open.borrow_mut().push((table, Rc::clone(&open)));
-        Ok(open)
+        let opened = Arc::new(self.view.open_table(definition(table)).map_err(|error| self.fault(error))?);
+        let mut open = self.open.write();
+        if !open.iter().any(|(known, _)| *known == table) {
+            open.push((table, Arc::clone(&opened)));
+        }
+        Ok(opened)
     }
 
     fn fault(&self, error: impl Into<redb::Error>) -> MetaError {
         let error = error.into();
         if latches(&error) {
-            self.latched.set(true);
+            self.latched.store(true, Ordering::Relaxed);
         }
         meta_error(error)
     }

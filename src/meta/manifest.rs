@@ -230,6 +230,22 @@ pub fn remove(tx: &mut WriteTx, repo: RepoId, digest: &Digest, size: u64) -> Res
     Ok(())
 }
 
+/// At most `limit` manifests of a repository behind `after`, in the order of their digests' keys.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_repo(tx: &impl Read, repo: RepoId, after: Option<&Digest>, limit: usize) -> Result<Vec<Digest>, MetaError> {
+    let prefix = Key::new().u64(repo.0);
+    let from = after.map_or_else(|| prefix.clone(), |digest| key(repo, digest).raw(&[0]));
+    let end = Key::prefix_end(prefix.as_bytes());
+    let rows = tx.range(MANIFEST, from.as_ref(), end.as_deref(), limit)?;
+    let digest = |key: &[u8]| {
+        let mut key = KeyReader::new(key);
+        key.u64().and_then(|_| key.digest()).ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))
+    };
+    rows.iter().map(|(key, _)| digest(key)).collect()
+}
+
 /// Whether any repository has this manifest.
 ///
 /// # Errors

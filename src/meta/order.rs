@@ -116,7 +116,7 @@ impl<'t, R: Read> Merged<'t, R> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn next(&mut self) -> Result<Option<Entry>, MetaError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, MetaError> {
         for stream in &mut self.streams {
             stream.fill(self.tx, self.table, self.chunk)?;
         }

@@ -301,7 +301,7 @@ pub fn is_listed(tx: &impl Read, id: RepoId) -> Result<bool, MetaError> {
 /// How a repository belongs into the lists.
 fn standing(tx: &impl Read, id: RepoId, row: &RepoRow, before: Option<&Listed>) -> Result<Listed, MetaError> {
     let kinds: Vec<Kind> = contains(tx, id)?.into_iter().map(|(kind, _)| kind).collect();
-    let newest = tag::units(tx, id, kinds.iter().copied(), Sort::Pushed, None, 1).next()?;
+    let newest = tag::units(tx, id, kinds.iter().copied(), Sort::Pushed, None, 1).next_entry()?;
     let pushed = newest.and_then(|(place, _)| order::pushed_at(&place)).unwrap_or(row.created);
     let size = u64::try_from(counted(tx, id, Counter::BlobBytes)?).unwrap_or(0);
     let size = match before {

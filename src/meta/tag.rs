@@ -164,22 +164,20 @@ fn replace(tx: &mut WriteTx, repo: RepoId, tag: &Tag, before: Option<&TagRow>, a
     let by_name = Key::new().text(tag.as_str()).u64(repo.0);
     // A row of an earlier version had none of the rows that came with the lists.
     let was_listed = before.is_some_and(|before| before.listed.is_some());
-    match after {
-        Some(row) => {
-            tx.put(TAG, key(repo, tag).as_ref(), encode(row));
-            if !was_listed {
-                tx.put(TAG_BY_NAME, by_name.as_ref(), Vec::new());
-            }
+    if let Some(row) = after {
+        tx.put(TAG, key(repo, tag).as_ref(), encode(row));
+        if !was_listed {
+            tx.put(TAG_BY_NAME, by_name.as_ref(), Vec::new());
         }
-        None => {
-            tx.delete(TAG, key(repo, tag).as_ref());
-            tx.delete(TAG_BY_NAME, by_name.as_ref());
-        }
+    } else {
+        tx.delete(TAG, key(repo, tag).as_ref());
+        tx.delete(TAG_BY_NAME, by_name.as_ref());
     }
     let (was, is) = (before.and_then(TagRow::unit_kind), after.and_then(TagRow::unit_kind));
     if was != is {
-        was.into_iter().for_each(|kind| repo::count(tx, repo, repo::Counter::Units(kind), -1));
-        is.into_iter().for_each(|kind| repo::count(tx, repo, repo::Counter::Units(kind), 1));
+        for (kind, delta) in was.map(|kind| (kind, -1)).into_iter().chain(is.map(|kind| (kind, 1))) {
+            repo::count(tx, repo, repo::Counter::Units(kind), delta);
+        }
     }
     match (before, after) {
         (None, Some(_)) => repo::count(tx, repo, repo::Counter::Tags, 1),

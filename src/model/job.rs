@@ -20,12 +20,12 @@ pub enum Task {
     GarbageCollection,
     /// Write down which manifests were pulled.
     UsageFlush,
-    /// Remove the rows of sessions that have ended.
-    SessionExpiry,
     /// Take away the rows of deleted repositories.
     RepositoryRemoval,
     /// Make the rows of lists and searches anew.
     Reindex,
+    /// Remove the rows of sessions that have ended.
+    SessionExpiry,
 }
 
 impl Task {
@@ -37,9 +37,9 @@ impl Task {
             Self::SteadyTime => "steady_time",
             Self::GarbageCollection => "garbage_collection",
             Self::UsageFlush => "usage_flush",
-            Self::SessionExpiry => "session_expiry",
             Self::RepositoryRemoval => "repository_removal",
             Self::Reindex => "reindex",
+            Self::SessionExpiry => "session_expiry",
         }
     }
 }

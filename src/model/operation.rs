@@ -133,6 +133,11 @@ pub enum Operation {
 pub enum Requirement<'o> {
     /// Being signed in is enough (or reading anonymously, where that is on).
     SignedIn,
+    /// Looking at lists whose entries are each asked for by themselves: whoever is signed in, and nobody in particular
+    /// where everybody may pull.
+    Browse,
+    /// Administering the registry.
+    Admin,
     /// The list of repositories.
     Catalog,
     /// An action on a repository.
@@ -191,7 +196,7 @@ impl Operation {
     pub fn repo(&self) -> Option<&RepoName> {
         match self.requires() {
             Requirement::Repository(repo, _) => Some(repo),
-            Requirement::SignedIn | Requirement::Catalog => None,
+            Requirement::SignedIn | Requirement::Browse | Requirement::Admin | Requirement::Catalog => None,
         }
     }
 }

@@ -152,16 +152,15 @@ fn several(text: &str) -> Vec<String> {
 
 /// The texts of an array, and the names and addresses of people in it.
 fn people(list: &Value) -> Vec<String> {
-    let line = |entry: &Value| match entry.as_str() {
-        Some(text) => lenient::cut(text.trim(), TEXT),
-        None => {
-            let name = lenient::text(entry, "name", TEXT);
-            let address = ["email", "url"].iter().find_map(|key| lenient::some_text(entry, key, TEXT));
-            match address {
-                Some(address) if name.is_empty() => address,
-                Some(address) => lenient::cut(&format!("{name} <{address}>"), TEXT),
-                None => name,
-            }
+    let line = |entry: &Value| {
+        if let Some(text) = entry.as_str() {
+            return lenient::cut(text.trim(), TEXT);
+        }
+        let name = lenient::text(entry, "name", TEXT);
+        match ["email", "url"].iter().find_map(|key| lenient::some_text(entry, key, TEXT)) {
+            Some(address) if name.is_empty() => address,
+            Some(address) => lenient::cut(&format!("{name} <{address}>"), TEXT),
+            None => name,
         }
     };
     lenient::elements(list, ENTRIES).map(line).filter(|line| !line.is_empty()).collect()

@@ -138,14 +138,11 @@ fn clean(raw: &str) -> String {
         } else {
             rest.strip_prefix(shell)
         };
-        match command {
-            Some(command) => {
-                return match command.trim_start().strip_prefix("#(nop)") {
-                    Some(own) if !run => own.trim().to_owned(),
-                    _ => format!("RUN {}", command.trim()),
-                };
-            }
-            None => continue,
+        if let Some(command) = command {
+            return match command.trim_start().strip_prefix("#(nop)") {
+                Some(own) if !run => own.trim().to_owned(),
+                _ => format!("RUN {}", command.trim()),
+            };
         }
     }
     text.to_owned()

@@ -178,6 +178,9 @@ pub(super) fn is_lately(when: u64, steady: u64) -> bool {
     Duration::from_millis(steady.saturating_sub(when)) < LOST_KEPT
 }
 
+/// The policy that keeps the parts of a living application.
+pub const MEMBERS_OF_APPLICATIONS: &str = "members of applications";
+
 /// A check: pure, cheap, named by its policy.
 pub type Check = fn(&Facts, &Proposal, &Settings) -> Verdict;
 
@@ -186,7 +189,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("one type for each manifest", one_type),
     ("complete manifests", references_are_here),
     ("blobs in use", blob_is_not_needed),
-    ("members of applications", no_application_needs_it),
+    (MEMBERS_OF_APPLICATIONS, no_application_needs_it),
 ];
 
 /// The same bytes under two types could mean two things (CVE-2021-41190); the first type stands.

@@ -73,8 +73,9 @@ pub struct Member {
     pub tags: Vec<Tag>,
     /// For a multi-arch component, its platforms' manifests.
     pub children: Vec<Member>,
-    /// Other applications of this repository that have the same digest as a component or invocation image, by their
-    /// tags (else digests); at most ten.
+    /// Other applications of this repository that have the same digest as a component or invocation image: by their
+    /// tags, or by their digest where only another manifest leads to them; at most ten. What a push of the same
+    /// application left behind is none.
     pub shared_with: Vec<Reference>,
 }
 
@@ -171,8 +172,26 @@ impl Registry {
     ) -> Result<Option<Application>, RegistryError> {
         let found = self.meta().read(|tx| {
             let (repo, digest, row) = stored_manifest(tx, name, reference)?;
-            gather(tx, repo, name, reference, digest, row)
+            gather(tx, repo, name, reference, digest, row, PARENTS)
         })?;
+        self.complete(found).await
+    }
+
+    /// The parts of an application, in the order of [`Application::members`], without who shares them; `None` when the
+    /// manifest is no application.
+    ///
+    /// # Errors
+    /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or a store's fault.
+    pub async fn members(&self, name: &RepoName, digest: &Digest) -> Result<Option<Vec<Member>>, RegistryError> {
+        let reference = Reference::Digest(*digest);
+        let found = self.meta().read(|tx| {
+            let (repo, digest, row) = stored_manifest(tx, name, &reference)?;
+            gather(tx, repo, name, &reference, digest, row, 0)
+        })?;
+        Ok(self.complete(found).await?.map(|application| application.members))
+    }
+
+    async fn complete(&self, found: Option<Gathered>) -> Result<Option<Application>, RegistryError> {
         let Some(Gathered { mut application, annotations, document }) = found else { return Ok(None) };
         if let Some((digest, stored)) = document {
             // Read outside of the view: it may be a file.
@@ -197,6 +216,7 @@ struct Gathered {
     document: Option<(Digest, Option<kinds::Found>)>,
 }
 
+/// `sharers` manifests are asked whether they share a member.
 fn gather(
     tx: &impl Read,
     repo: RepoId,
@@ -204,6 +224,7 @@ fn gather(
     reference: &Reference,
     digest: Digest,
     row: ManifestRow,
+    sharers: usize,
 ) -> Result<Option<Gathered>, RegistryError> {
     let kind = summary_of(tx, repo, &digest, &row)?.kind;
     if !is_application(kind) {
@@ -234,7 +255,7 @@ fn gather(
         None => &read,
     };
     let document = if kind == Kind::Compose { compose_file(&read) } else { bundle_document(&look, &read)? };
-    let mut shared = Sharing { tx, repo, own: digest, left: PARENTS };
+    let mut shared = Sharing { tx, repo, own: digest, left: sharers };
     let mut members = Vec::new();
     for child in index.children() {
         members.push(member(&mut look, &mut shared, index, child)?);
@@ -397,7 +418,8 @@ impl<T: Read> Sharing<'_, T> {
             };
             let Some(application) = application.filter(|application| *application != self.own) else { continue };
             let tags = tag::of_manifest(self.tx, self.repo, &application, SHARED)?;
-            if tags.is_empty() {
+            // One that nothing reaches is what a push of the same application again has left.
+            if tags.is_empty() && !manifest::parents(self.tx, self.repo, &application, 1)?.is_empty() {
                 untagged.insert(application);
             }
             tagged.extend(tags);

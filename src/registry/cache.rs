@@ -1,8 +1,8 @@
 //! Bodies of manifests at hand, each verified when it came in.
 //!
 //! Only bytes are remembered, under the digest that they were found to have: what can never become wrong. Whether a
-//! repository has a manifest is asked of the metadata for each pull, so that a deletion works at once (remembered
-//! membership served deleted content elsewhere: CVE-2026-35172).
+//! repository has a manifest is asked of the metadata, or of what was read of them since the last commit
+//! ([`super::memo`]), so that a deletion works at once.
 
 use std::collections::HashMap;
 use std::mem;

@@ -17,6 +17,7 @@ use crate::blobs::{Append, BlobError, BlobOptions, Source};
 use crate::meta::faulty::Disk;
 use crate::meta::{EngineOptions, MetaError, lease, migrate};
 use crate::oci::{Algorithm, Digest, Reference, Tag};
+use crate::registry::gc::{GcError, Options};
 use crate::registry::pull::BlobBytes;
 
 const LEASE: Duration = Duration::from_hours(24);
@@ -86,7 +87,7 @@ impl House {
                 let settings = Settings {
                     accept_incomplete: true,
                     lease: LEASE,
-                    untagged: None,
+                    untagged: Some(LEASE),
                     collect_every: Duration::from_hours(1),
                     manifest,
                 };
@@ -120,6 +121,14 @@ impl House {
         Remains { store, data, clock }
     }
 
+    /// After the script: whatever went wrong before, its collection has left nothing behind.
+    async fn check_nothing_is_wasted(&self, when: &str) {
+        let survey = self.registry.survey_garbage(Options::default()).await.expect(when);
+        assert!(survey.goes.is_nothing() && survey.missing_files == 0, "{when}: {survey:?}");
+        let files = self.registry.blobs().list(None, 100).expect(when);
+        assert_eq!(files.len(), FILES, "{when}: files on disk");
+    }
+
     fn content(&self, repo: &RepoName, digest: &Digest) -> Result<Vec<u8>, RegistryError> {
         match self.registry.pull_blob(repo, digest)?.bytes {
             Some(BlobBytes::Inline(bytes)) => Ok(bytes.to_vec()),
@@ -150,6 +159,8 @@ struct Ledger {
     known: BTreeMap<Thing, Vec<Option<Vec<u8>>>>,
     /// Uploads that were begun and not finished, with what they are to become.
     open: Vec<(UploadId, &'static str, Bytes)>,
+    /// Files that collections found without an owner: what crashes left.
+    swept: u64,
 }
 
 impl Ledger {
@@ -166,9 +177,22 @@ impl Ledger {
         }
     }
 
-    /// Everything that was acknowledged is there, to the byte; what was deleted is not.
+    /// Notes that a collection has left nothing but these, and the tags. One that broke off may have left anything.
+    fn note_collected(&mut self, done: bool, kept: &[Thing]) {
+        for (thing, known) in &mut self.known {
+            if matches!(thing, Tagged(..)) || kept.contains(thing) {
+                continue;
+            }
+            if done {
+                known.clear();
+            }
+            known.push(None);
+        }
+    }
+
+    /// Everything that was acknowledged is there, to the byte; what was deleted or collected is not.
     fn check(&mut self, house: &House, when: &str) {
-        for (thing, known) in &self.known {
+        for (thing, known) in &mut self.known {
             let found = match thing {
                 Blob(repo, digest) => house.content(&name(repo), digest),
                 Manifest(repo, digest) => {
@@ -191,15 +215,15 @@ impl Ledger {
                 Err(error) => panic!("{when}: {thing:?}: {error}"),
             };
             assert!(known.contains(&found), "{when}: {thing:?} is not as it was acknowledged");
-        }
-        for known in self.known.values_mut() {
-            // What is found after a restart is what is there from now on; it is looked up again at the next change.
-            known.dedup();
+            // What was open is so no more: whatever was found has to stay.
+            *known = vec![found];
         }
     }
 
-    /// An upload that is still known goes on where it says that it stands, and gives the right bytes.
-    async fn finish_open(&mut self, house: &House, when: &str) {
+    /// An upload that is still known goes on where it says that it stands, and gives the right bytes. Returns how many
+    /// did.
+    async fn finish_open(&mut self, house: &House, when: &str) -> u64 {
+        let mut finished = 0;
         for (id, repo, content) in std::mem::take(&mut self.open) {
             let digest = sha256(&content);
             let status = match house.registry.upload_status(&Actor::system(), &name(repo), id) {
@@ -212,7 +236,9 @@ impl Ledger {
             house.registry.append_upload(&Actor::system(), &name(repo), id, how, Pieces(rest)).await.expect(when);
             house.registry.finish_upload(Actor::system(), &name(repo), id, digest).await.expect(when);
             self.known.insert(Blob(repo, digest), vec![Some(content.to_vec())]);
+            finished += 1;
         }
+        finished
     }
 }
 
@@ -228,6 +254,9 @@ fn noise(length: usize, seed: u64) -> Bytes {
     let mut dice = Dice(seed);
     (0..length.div_ceil(8)).flat_map(|_| dice.roll().to_le_bytes()).take(length).collect::<Vec<_>>().into()
 }
+
+/// Files of the script's image: its two layers; the config is small.
+const FILES: usize = 2;
 
 /// Everything that changes a registry, once, up to the first failure. Can be repeated.
 async fn script(house: &House, ledger: &mut Ledger, seed: u64) -> Result<(), RegistryError> {
@@ -279,13 +308,23 @@ async fn script(house: &House, ledger: &mut Ledger, seed: u64) -> Result<(), Reg
     ledger.note(&deleted, faults, &[(Blob("lab/a", sha256(&extra)), None)]);
     deleted?;
 
-    // An upload that is given up, one that expires, and a lease that is renewed.
+    // An image that loses its only tag.
+    let third = image(&config, &[]);
+    put(house, ledger, &third, "third", &[]).await?;
+    let untagged =
+        registry.delete_manifest(actor(), &name("lab/a"), &Reference::Tag(Tag::parse("third").unwrap())).await;
+    ledger.note(&untagged, faults, &[(Tagged("lab/a", "third"), None)]);
+    untagged?;
+
+    // An upload that is given up, and one that expires with every lease.
     for expires in [false, true] {
         let id = registry.start_upload(&actor(), &name("lab/a"), None).await?;
         let source = Pieces(noise(20_000, seed + 4));
         registry.append_upload(&actor(), &name("lab/a"), id, Append::default(), source).await?;
         if expires {
-            house.clock.advance(LEASE);
+            house.clock.advance(LEASE + Duration::from_secs(1));
+            // At once, so that no lease is ever written by a time that a restart would not take up again.
+            remember_steady(house).await?;
             let meta = registry.meta().clone();
             let named = move |file| {
                 let named = meta.read(|tx| uploads::is_named(tx, file));
@@ -296,9 +335,26 @@ async fn script(house: &House, ledger: &mut Ledger, seed: u64) -> Result<(), Reg
             registry.cancel_upload(&actor(), &name("lab/a"), id).await?;
         }
     }
-    registry.head_blob(&name("lab/a"), &sha256(&large), true).await?;
+
+    // What no tag leads to: the mount (no manifest of lab/b refers to it), the image that lost its tag, and whatever
+    // earlier runs and lives left.
+    let collected = registry.collect_garbage(Options::default()).await;
+    let blobs = [&config, &large, &chunked].map(|content| Blob("lab/a", sha256(content)));
+    ledger.note_collected(collected.is_ok(), &[&blobs[..], &[Manifest("lab/a", sha256(&first))]].concat());
+    let report = collected.map_err(|error| match error {
+        GcError::Failed(error) => error,
+        GcError::Busy => panic!("nobody else collects"),
+    })?;
+    assert_eq!(report.missing_files, 0, "a blob lost its file");
+    ledger.swept += report.freed.orphans.count;
+
+    // A lease that is renewed.
+    registry.head_blob(&name("lab/a"), &sha256(&large), true).await.map(drop)
+}
+
+async fn remember_steady(house: &House) -> Result<(), RegistryError> {
     let steady = house.clock.steady();
-    let remembered = registry.meta().write(move |tx| {
+    let remembered = house.registry.meta().write(move |tx| {
         lease::remember_steady(tx, steady);
         Ok::<_, MetaError>(())
     });
@@ -363,13 +419,14 @@ async fn the_script_runs_over_restarts() {
         ledger.check(&house, "after a restart");
         script(&house, &mut ledger, seed).await.unwrap();
         ledger.check(&house, "at the end");
+        house.check_nothing_is_wasted("at the end").await;
         remains = house.kill();
     }
 }
 
 /// Every operation of the script fails once, for each kind of fault.
 async fn each_operation_fails_once(fault: Fault) {
-    let (mut met, mut ended) = (BTreeMap::new(), 0);
+    let (mut met, mut ended, mut resumed, mut swept) = (BTreeMap::new(), 0, 0, 0);
     for n in 0.. {
         let when = format!("{fault:?} at operation {n}");
         let house = House::open(Remains::nothing(), Faults::default()).await.ok().expect("an empty disk");
@@ -378,7 +435,17 @@ async fn each_operation_fails_once(fault: Fault) {
         let ran = script(&house, &mut ledger, 1).await;
         let Some(kind) = house.faults.struck() else {
             assert!(ran.is_ok(), "{when}");
-            println!("{fault:?}: {n} operations, each failed once {met:?}; the process ended {ended} times");
+            println!(
+                "{fault:?}: {n} operations, each failed once {met:?}; the process ended {ended} times, {resumed} uploads \
+                 went on, {swept} files swept"
+            );
+            // Otherwise the faults met nothing, or nothing came through them.
+            let kinds: &[_] =
+                if fault == Fault::Broken { &["Read", "Remove", "Sync", "Write"] } else { &["Sync", "Write"] };
+            assert!(met.keys().eq(kinds), "{met:?}");
+            assert!(resumed > 0, "no upload ever went on");
+            // A full disk leaves no file behind: what fails there is cleaned up where it failed.
+            assert!(fault == Fault::Full || swept > 0, "no crash left a file");
             return;
         };
         *met.entry(format!("{kind:?}")).or_insert(0) += 1;
@@ -395,9 +462,11 @@ async fn each_operation_fails_once(fault: Fault) {
         }
         // Without a restart, unless that was it.
         ledger.check(&house, &when);
-        ledger.finish_open(&house, &when).await;
+        resumed += ledger.finish_open(&house, &when).await;
         script(&house, &mut ledger, 1).await.unwrap_or_else(|error| panic!("{when}: again: {error}"));
         ledger.check(&house, &when);
+        house.check_nothing_is_wasted(&when).await;
+        swept += ledger.swept;
         let house = House::open(house.cut(&mut Dice(n)), Faults::default()).await.ok().expect("no faults");
         ledger.check(&house, &format!("{when}, after a power cut"));
     }
@@ -418,7 +487,7 @@ async fn each_operation_meets_a_broken_disk_once() {
 async fn a_power_cut_loses_nothing_that_was_acknowledged() {
     let (_, steps) = settled().await;
     let (first, count) = (rounds("MSR_LITE_CUT_SEED", 1), rounds("MSR_LITE_CUTS", 200));
-    let (mut cuts, mut at_start) = (0, 0);
+    let (mut cuts, mut at_start, mut resumed, mut swept) = (0, 0, 0, 0);
     for seed in first..first + count {
         let mut dice = Dice(seed);
         let mut ledger = Ledger::default();
@@ -443,10 +512,18 @@ async fn a_power_cut_loses_nothing_that_was_acknowledged() {
             }
             house = House::open(remains, Faults::default()).await.ok().expect("the power is back");
             ledger.check(&house, &when);
-            ledger.finish_open(&house, &when).await;
+            resumed += ledger.finish_open(&house, &when).await;
             ledger.check(&house, &when);
         }
         script(&house, &mut ledger, 1).await.unwrap_or_else(|error| panic!("seed {seed}: again: {error}"));
+        ledger.check(&house, &format!("seed {seed}, at the end"));
+        house.check_nothing_is_wasted(&format!("seed {seed}, at the end")).await;
+        swept += ledger.swept;
     }
-    println!("seeds {first} to {}: {cuts} power cuts, {at_start} more at start", first + count - 1);
+    println!(
+        "seeds {first} to {}: {cuts} power cuts, {at_start} more at start; {resumed} uploads went on after one, {swept} files \
+         swept",
+        first + count - 1
+    );
+    assert!(count < 20 || (at_start > 0 && resumed > 0 && swept > 0), "the cuts fell nowhere");
 }

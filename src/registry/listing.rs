@@ -1,16 +1,18 @@
 //! What the lists of repositories and of tags have in common: orders, pages and the mark that leads to the next one.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::RegistryError;
+use super::{Registry, RegistryError};
 use crate::base::RepoId;
-use crate::meta::MetaError;
+use crate::base::id::random;
 use crate::meta::key::Key;
 pub use crate::meta::order::Sort;
 use crate::meta::order::{Entry, Merged};
+use crate::meta::tables::META;
+use crate::meta::{MetaError, Read, WriteTx};
 use crate::oci::kind::Kind;
-use crate::oci::{Algorithm, Digest};
 
 /// Entries of a page whose query names no number.
 pub const PAGE: usize = 50;
@@ -85,50 +87,94 @@ pub(super) fn chunk(limit: usize, few: bool) -> usize {
     if few { CHUNK.max(limit + 1) } else { limit + 1 }
 }
 
+/// The row of [`META`] with the secret that seals marks.
+const SECRET: &[u8] = b"marks";
+
+/// Seals marks: a page may have to end at a name that its reader must not learn of, and what is made up must not be
+/// taken for a place.
+pub(super) struct Seal(RandomizedNonceKey);
+
+impl Seal {
+    fn new(secret: &[u8; 32]) -> Self {
+        Self(RandomizedNonceKey::new(&AES_256_GCM, secret).expect("a secret of 32 bytes"))
+    }
+
+    /// The stored secret; `None` before it was made.
+    fn stored(tx: &impl Read) -> Result<Option<Self>, MetaError> {
+        let secret: Option<[u8; 32]> = tx.get(META, SECRET)?.and_then(|value| value.try_into().ok());
+        Ok(secret.map(|secret| Self::new(&secret)))
+    }
+
+    /// Stores a secret, if there is none yet.
+    pub(super) fn prepare(tx: &mut WriteTx, secret: &[u8; 32]) -> Result<(), MetaError> {
+        tx.put_new(META, SECRET, secret.to_vec()).map(drop)
+    }
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+impl Registry {
+    /// What seals marks. Nobody has stored a secret in a store that never served: there, one of this process will do.
+    pub(super) fn seal(&self) -> Result<&Seal, RegistryError> {
+        if let Some(seal) = self.0.seal.get() {
+            return Ok(seal);
+        }
+        let stored = self.meta().read(Seal::stored)?;
+        Ok(self.0.seal.get_or_init(|| stored.unwrap_or_else(|| Seal::new(&random()))))
+    }
+}
+
 /// The list that a mark belongs to: everything that was asked for but the page.
-pub(super) struct Scope(Key);
+pub(super) struct Scope<'s> {
+    seal: &'s Seal,
+    name: Key,
+}
 
-/// Bytes of a mark that name its list.
-const SCOPE: usize = 6;
-
-impl Scope {
-    pub(super) fn new(list: &str, sort: Sort) -> Self {
-        Self(Key::new().text(list).text(&format!("{sort:?}")))
+impl<'s> Scope<'s> {
+    pub(super) fn new(seal: &'s Seal, list: &str, sort: Sort) -> Self {
+        Self { seal, name: Key::new().text(list).text(&format!("{sort:?}")) }
     }
 
     pub(super) fn repo(self, id: RepoId) -> Self {
-        Self(self.0.u64(id.0))
+        Self { name: self.name.u64(id.0), ..self }
     }
 
     /// Something that was asked for, or that nothing was. (A client's text may have zero bytes, hence its length.)
     pub(super) fn filter(self, text: Option<&str>) -> Self {
-        Self(match text {
-            None => self.0.u64(u64::MAX),
-            Some(text) => self.0.u64(text.len() as u64).raw(text.as_bytes()),
-        })
-    }
-
-    fn name(&self) -> Vec<u8> {
-        Digest::of(Algorithm::Sha256, self.0.as_bytes()).to_key()[1..=SCOPE].to_vec()
+        let name = match text {
+            None => self.name.u64(u64::MAX),
+            Some(text) => self.name.u64(text.len() as u64).raw(text.as_bytes()),
+        };
+        Self { name, ..self }
     }
 
     /// The mark of a place.
     pub(super) fn mark(&self, place: &[u8]) -> Cursor {
-        Cursor(URL_SAFE_NO_PAD.encode([self.name().as_slice(), place].concat()))
+        let mut sealed = place.to_vec();
+        let about = Aad::from(self.name.as_bytes());
+        let nonce = self.seal.0.seal_in_place_append_tag(about, &mut sealed).expect("a place is no gigabytes");
+        Cursor(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &sealed].concat()))
     }
 
-    /// The place behind which the page begins. What a client made up leads to some other place of the same list at
-    /// most.
+    /// The place behind which the page begins.
     ///
     /// # Errors
     /// [`RegistryError::ForeignCursor`] when the mark is of another list, or none at all.
     pub(super) fn place(&self, after: Option<&Cursor>) -> Result<Option<Vec<u8>>, RegistryError> {
         let Some(Cursor(text)) = after else { return Ok(None) };
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| RegistryError::ForeignCursor)?;
-        match bytes.split_at_checked(SCOPE) {
-            Some((name, place)) if name == self.name() => Ok(Some(place.to_vec())),
-            _ => Err(RegistryError::ForeignCursor),
-        }
+        let open = || {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
+            let mut sealed = sealed.to_vec();
+            let about = Aad::from(self.name.as_bytes());
+            let place = self.seal.0.open_in_place(Nonce::from(nonce), about, &mut sealed).ok()?;
+            Some(place.to_vec())
+        };
+        open().map(Some).ok_or(RegistryError::ForeignCursor)
     }
 }
 
@@ -136,13 +182,13 @@ impl Scope {
 ///
 /// # Errors
 /// What `make` ends with; when the store fails.
-pub(super) fn fill<T, R: crate::meta::Read>(
+pub(super) fn fill<T, R: Read>(
     rows: &mut Merged<'_, R>,
     limit: usize,
-    scope: &Scope,
+    scope: &Scope<'_>,
     make: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, RegistryError>,
 ) -> Result<(Vec<T>, Option<Cursor>), RegistryError> {
-    fill_from(|| rows.next(), limit, SCAN, scope, make)
+    fill_from(|| rows.next_entry(), limit, SCAN, scope, make)
 }
 
 /// The same from any source of rows, of which at most `scan` are looked at.
@@ -153,7 +199,7 @@ pub(super) fn fill_from<T>(
     mut next: impl FnMut() -> Result<Option<Entry>, MetaError>,
     limit: usize,
     scan: usize,
-    scope: &Scope,
+    scope: &Scope<'_>,
     mut make: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, RegistryError>,
 ) -> Result<(Vec<T>, Option<Cursor>), RegistryError> {
     let mut entries = Vec::new();
@@ -189,24 +235,28 @@ mod tests {
 
     #[test]
     fn a_mark_leads_back_to_its_own_list_only() {
-        let scope = |sort, text: Option<&str>| Scope::new("tags", sort).repo(RepoId(7)).filter(text).filter(None);
-        let mark = scope(Sort::Pushed, Some("a")).mark(b"\0\xffplace\0");
+        let seal = Seal::new(&[7; 32]);
+        let of = |id| Scope::new(&seal, "tags", Sort::Pushed).repo(RepoId(id));
+        let own = || of(7).filter(Some("a")).filter(None);
+        let mark = own().mark(b"\0\xffplace\0");
         assert!(mark.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{mark:?}");
-        let own = scope(Sort::Pushed, Some("a")).place(Some(&mark)).unwrap();
-        assert_eq!(own.as_deref(), Some(&b"\0\xffplace\0"[..]));
+        assert_eq!(own().place(Some(&mark)).unwrap().as_deref(), Some(&b"\0\xffplace\0"[..]));
+        assert_ne!(own().mark(b"\0\xffplace\0"), mark, "the same place is not known again");
+        let other = Seal::new(&[8; 32]);
         for foreign in [
-            scope(Sort::Name, Some("a")),
-            scope(Sort::Pushed, None),
-            scope(Sort::Pushed, Some("b")),
-            Scope::new("tags", Sort::Pushed).repo(RepoId(8)).filter(Some("a")).filter(None),
-            Scope::new("tags", Sort::Pushed).repo(RepoId(7)).filter(None).filter(Some("a")),
+            Scope::new(&seal, "tags", Sort::Name).repo(RepoId(7)).filter(Some("a")).filter(None),
+            Scope::new(&other, "tags", Sort::Pushed).repo(RepoId(7)).filter(Some("a")).filter(None),
+            of(7).filter(None).filter(None),
+            of(7).filter(Some("b")).filter(None),
+            of(8).filter(Some("a")).filter(None),
+            of(7).filter(None).filter(Some("a")),
         ] {
             assert!(matches!(foreign.place(Some(&mark)), Err(RegistryError::ForeignCursor)));
         }
-        for no_mark in ["", "!", "AAAA", "a b", "\u{1f433}"] {
-            let found = scope(Sort::Pushed, None).place(Some(&Cursor(no_mark.to_owned())));
+        for no_mark in ["", "!", "AAAA", "a b", "\u{1f433}", &mark.0[1..], &mark.0[..mark.0.len() - 1]] {
+            let found = own().place(Some(&Cursor(no_mark.to_owned())));
             assert!(matches!(found, Err(RegistryError::ForeignCursor)), "{no_mark}");
         }
-        assert!(scope(Sort::Pushed, None).place(None).unwrap().is_none());
+        assert!(own().place(None).unwrap().is_none());
     }
 }

@@ -1,15 +1,17 @@
 //! One manifest with everything that a person wants to see of it.
 
+mod brief;
 mod tree;
 
+pub use brief::{Brief, Counts, Line};
 pub use tree::ReferrerNode;
 pub(super) use tree::attached;
 
-use super::apps::{Application, Pair, is_application, pair_of, small_blob};
+use super::apps::{Application, is_application, small_blob};
 use super::content::Look;
 use super::kinds::summary_of;
 use super::pull::stored_manifest;
-use super::tags::TagEntry;
+use super::tags::{self, TagEntry};
 use super::{Registry, RegistryError};
 use crate::base::RepoId;
 use crate::meta::manifest::{self, ManifestRow};
@@ -224,24 +226,14 @@ fn see(
     let kind = summary_of(tx, repo, &digest, &row)?.kind;
     let mut look = Look::new(tx, repo);
     let needed = look.needed(&digest)?;
-    let mut tags = Vec::new();
+    let mut entries = Vec::new();
     for name in tag::of_manifest(tx, repo, &digest, TAGS)? {
         let Some(stored) = tag::get(tx, repo, &name)? else { continue };
-        let pair = pair_of(tx, repo, &name, &digest)?;
-        tags.push(TagEntry {
-            name: Some(name),
-            digest,
-            manifest: row.clone(),
-            pushed: stored.pushed,
-            pusher: stored.pusher,
-            created: stored.created,
-            is_invocation: pair.as_ref().is_some_and(|pair| pair.is_invocation),
-            pair: pair.map(|Pair { other, .. }| other),
-        });
+        entries.extend(tags::entry(tx, repo, name, stored)?);
     }
     let parents = parents(&look, &digest)?;
     let (size, missing) = (needed.bytes(), needed.missing.into_iter().collect());
-    Ok(Seen { repo, digest, row, body, kind, tags, size, missing, parents })
+    Ok(Seen { repo, digest, row, body, kind, tags: entries, size, missing, parents })
 }
 
 /// What lists a manifest as a child.

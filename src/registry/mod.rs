@@ -16,6 +16,7 @@ pub mod gc;
 pub mod kinds;
 pub mod listing;
 pub mod manifests;
+mod memo;
 pub mod pull;
 pub mod push;
 pub mod react;
@@ -33,8 +34,8 @@ pub mod usage;
 #[cfg(test)]
 mod faults;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -91,12 +92,16 @@ struct Inner {
     settings: Settings,
     /// Manifests' bodies, verified.
     bodies: cache::Bodies,
+    /// What was pulled since the last commit.
+    recent: pull::Recent,
     /// The last tick that [`Registry::next_tick`] gave.
     tick: AtomicU64,
     /// Rung when a commit has written job rows, so that the runner looks at once.
     jobs: Arc<Notify>,
     trace: trace::Trace,
     usage: usage::Usage,
+    /// What seals the marks of pages, once it was needed.
+    seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
 }
 
@@ -104,9 +109,10 @@ impl Registry {
     /// Puts the registry together.
     pub fn new(meta: Engine, blobs: Blobs, clock: Clock, settings: Settings) -> Self {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
-        let trace = trace::Trace::default();
+        let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, tick, jobs, trace, usage, gc }))
+        let recent = pull::Recent::default();
+        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, seal, gc }))
     }
 
     /// The metadata store.

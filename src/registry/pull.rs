@@ -1,9 +1,12 @@
 //! Pulling manifests and blobs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::memo::Memo;
 use super::trace::TraceEvent;
-use super::{Registry, RegistryError, known};
+use super::{Inner, Registry, RegistryError, known};
 use crate::base::{FileId, RepoId};
 use crate::meta::manifest::ManifestRow;
 use crate::meta::{Read, WriteError, WriteTx, blob, lease, manifest, repo, tag};
@@ -40,6 +43,41 @@ pub struct PulledBlob {
     pub bytes: Option<BlobBytes>,
 }
 
+/// What was pulled since the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    manifests: Memo<Reference, Arc<StoredManifest>>,
+    blobs: Memo<Digest, StoredBlob>,
+}
+
+/// What the metadata say of a manifest that somebody asks for.
+#[derive(Debug)]
+struct StoredManifest {
+    repo: RepoId,
+    digest: Digest,
+    row: ManifestRow,
+    /// Until when its lease runs (steady ms).
+    until: u64,
+    /// Verified; `None` when nobody has asked for it.
+    body: Option<Bytes>,
+}
+
+impl StoredManifest {
+    fn pulled(&self, body: Option<Bytes>) -> PulledManifest {
+        PulledManifest { digest: self.digest, media_type: self.row.media_type.clone(), size: self.row.size, body }
+    }
+}
+
+/// What the metadata say of a blob that somebody asks for.
+#[derive(Clone, Debug)]
+struct StoredBlob {
+    size: u64,
+    /// `None` when they are here and nobody has asked for them.
+    bytes: Option<BlobBytes>,
+    /// Until when its lease runs (steady ms).
+    until: u64,
+}
+
 impl Registry {
     /// A manifest to be read, by tag or digest (end-3, `GET`). Its body has the digest under which it is given out, or is
     /// not given out.
@@ -47,19 +85,30 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::ManifestUnknown`], or the store's fault.
     pub fn pull_manifest(&self, name: &RepoName, reference: &Reference) -> Result<PulledManifest, RegistryError> {
-        let mut stored = None;
-        let mut pulled = self.meta().read(|tx| {
-            let (id, digest, row) = stored_manifest(tx, name, reference)?;
-            let body = self.0.bodies.get(&digest);
-            if body.is_none() {
-                stored = Some(manifest::body(tx, &digest, row.size)?);
-            }
-            self.note_use(id, &digest, &row, true);
-            Ok::<_, RegistryError>(PulledManifest { digest, media_type: row.media_type, size: row.size, body })
-        })?;
-        if let Some(body) = stored {
-            pulled.body = Some(self.0.bodies.verify(&pulled.digest, body)?);
+        let Inner { bodies, recent, .. } = &*self.0;
+        let epoch = self.meta().epoch();
+        if let Some(stored) = recent.manifests.recall(epoch, name, reference)
+            && stored.body.is_some()
+        {
+            self.note_use(stored.repo, &stored.digest, &stored.row, true);
+            return Ok(stored.pulled(stored.body.clone()));
         }
+        let mut read = None;
+        let mut stored = self.meta().read(|tx| {
+            let mut stored = to_pull(tx, name, reference)?;
+            stored.body = bodies.get(&stored.digest);
+            if stored.body.is_none() {
+                read = Some(manifest::body(tx, &stored.digest, stored.row.size)?);
+            }
+            self.note_use(stored.repo, &stored.digest, &stored.row, true);
+            Ok::<_, RegistryError>(stored)
+        })?;
+        if let Some(read) = read {
+            stored.body = Some(bodies.verify(&stored.digest, read)?);
+        }
+        let pulled = stored.pulled(stored.body.clone());
+        let held = stored.body.as_ref().map_or(0, Bytes::len);
+        recent.manifests.remember(epoch, name, reference, Arc::new(stored), held);
         Ok(pulled)
     }
 
@@ -68,14 +117,8 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NameUnknown`], [`RegistryError::BlobUnknown`], or the store's fault.
     pub fn pull_blob(&self, name: &RepoName, digest: &Digest) -> Result<PulledBlob, RegistryError> {
-        self.meta().read(|tx| {
-            let row = linked_row(tx, name, digest)?;
-            let bytes = match row.file {
-                Some(file) => BlobBytes::File(file),
-                None => BlobBytes::Inline(blob::inline_body(tx, digest)?.ok_or_else(|| unknown(name, digest))?),
-            };
-            Ok(PulledBlob { size: row.size, bytes: Some(bytes) })
-        })
+        let StoredBlob { size, bytes, .. } = self.stored_blob(name, digest, true)?;
+        Ok(PulledBlob { size, bytes })
     }
 
     /// Whether a blob is here (end-2, `HEAD`). A caller who `may_push` will rely on the answer and not send the blob,
@@ -89,10 +132,7 @@ impl Registry {
         digest: &Digest,
         may_push: bool,
     ) -> Result<PulledBlob, RegistryError> {
-        let (size, until) = self.meta().read(|tx| {
-            let row = linked_row(tx, name, digest)?;
-            Ok::<_, RegistryError>((row.size, lease::until(tx, digest)?))
-        })?;
+        let StoredBlob { size, until, .. } = self.stored_blob(name, digest, false)?;
         if may_push {
             let still_here = {
                 let name = name.clone();
@@ -109,6 +149,34 @@ impl Registry {
         Ok(PulledBlob { size, bytes: None })
     }
 
+    /// What the metadata say of a blob that the repository has; with its bytes, or where they are, if it is `to_read`.
+    fn stored_blob(&self, name: &RepoName, digest: &Digest, to_read: bool) -> Result<StoredBlob, RegistryError> {
+        let recent = &self.0.recent.blobs;
+        let epoch = self.meta().epoch();
+        if let Some(stored) = recent.recall(epoch, name, digest)
+            && (stored.bytes.is_some() || !to_read)
+        {
+            return Ok(stored);
+        }
+        let stored = self.meta().read(|tx| {
+            let row = linked_row(tx, name, digest)?;
+            let bytes = match row.file {
+                Some(file) => Some(BlobBytes::File(file)),
+                None if to_read => {
+                    Some(BlobBytes::Inline(blob::inline_body(tx, digest)?.ok_or_else(|| unknown(name, digest))?))
+                }
+                None => None,
+            };
+            Ok::<_, RegistryError>(StoredBlob { size: row.size, bytes, until: lease::until(tx, digest)? })
+        })?;
+        let held = match &stored.bytes {
+            Some(BlobBytes::Inline(bytes)) => bytes.len(),
+            Some(BlobBytes::File(_)) | None => 0,
+        };
+        recent.remember(epoch, name, digest, stored.clone(), held);
+        Ok(stored)
+    }
+
     /// Whether a manifest is here (end-3, `HEAD`). A caller who `may_push` will rely on the answer and push an index
     /// that names it, so the answer renews the lease as [`Registry::head_blob`] does.
     ///
@@ -120,19 +188,23 @@ impl Registry {
         reference: &Reference,
         may_push: bool,
     ) -> Result<PulledManifest, RegistryError> {
-        let (found, until) = self.meta().read(|tx| {
-            let (id, digest, row) = stored_manifest(tx, name, reference)?;
-            self.note_use(id, &digest, &row, false);
-            let found = PulledManifest { digest, media_type: row.media_type, size: row.size, body: None };
-            Ok::<_, RegistryError>((found, lease::until(tx, &digest)?))
-        })?;
+        let recent = &self.0.recent.manifests;
+        let epoch = self.meta().epoch();
+        let stored = if let Some(stored) = recent.recall(epoch, name, reference) {
+            stored
+        } else {
+            let stored = Arc::new(self.meta().read(|tx| to_pull(tx, name, reference))?);
+            recent.remember(epoch, name, reference, stored.clone(), 0);
+            stored
+        };
+        self.note_use(stored.repo, &stored.digest, &stored.row, false);
         if may_push {
             let name = name.clone();
             let still_here =
                 move |tx: &WriteTx, digest: &Digest| stored_manifest(tx, &name, &Reference::Digest(*digest)).map(drop);
-            self.renew_lease(found.digest, until, still_here).await?;
+            self.renew_lease(stored.digest, stored.until, still_here).await?;
         }
-        Ok(found)
+        Ok(stored.pulled(None))
     }
 
     /// Lets a lease that was seen to run `until` run on if less than half of it is left, after another look whether
@@ -173,13 +245,19 @@ pub(super) fn stored_manifest(
     reference: &Reference,
 ) -> Result<(RepoId, Digest, ManifestRow), RegistryError> {
     let unknown = || RegistryError::ManifestUnknown { repo: name.clone(), reference: reference.clone() };
-    let id = known(tx, name)?;
+    let repo = known(tx, name)?;
     let digest = match reference {
         Reference::Digest(digest) => *digest,
-        Reference::Tag(tag) => tag::get(tx, id, tag)?.ok_or_else(unknown)?.digest,
+        Reference::Tag(tag) => tag::get(tx, repo, tag)?.ok_or_else(unknown)?.digest,
     };
-    let row = manifest::get(tx, id, &digest)?.ok_or_else(unknown)?;
-    Ok((id, digest, row))
+    let row = manifest::get(tx, repo, &digest)?.ok_or_else(unknown)?;
+    Ok((repo, digest, row))
+}
+
+/// The same, as a pull remembers it.
+fn to_pull(tx: &impl Read, name: &RepoName, reference: &Reference) -> Result<StoredManifest, RegistryError> {
+    let (repo, digest, row) = stored_manifest(tx, name, reference)?;
+    Ok(StoredManifest { repo, digest, row, until: lease::until(tx, &digest)?, body: None })
 }
 
 fn unknown(name: &RepoName, digest: &Digest) -> RegistryError {

@@ -2,7 +2,9 @@
 //! the rows of the version before, while pushes and pulls go on: every closure looks again at what is there, so a push in
 //! between is never undone.
 
+use super::listing::Seal;
 use super::{Registry, RegistryError};
+use crate::base::id::random;
 use crate::base::{JobId, RepoId};
 use crate::meta::{MetaError, Read, WriteError, job, record, repo, tables, tag};
 use crate::model::Job;
@@ -29,14 +31,16 @@ fn versions() -> (u32, u32) {
 }
 
 impl Registry {
-    /// Asks for a reindexing when rows were derived by another version than this one; a new store has none.
+    /// Before the first request: makes the secret of the marks, if there is none, and asks for a reindexing when rows
+    /// were derived by another version than this one; a new store has none.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn prepare_reindex(&self) -> Result<(), RegistryError> {
+    pub async fn prepare(&self) -> Result<(), RegistryError> {
         let due = self.clock().now();
-        let id = JobId::at(due);
+        let (id, secret) = (JobId::at(due), random());
         let write = self.meta().write(move |tx| {
+            Seal::prepare(tx, &secret)?;
             let mark = record::encode(&versions());
             if tx.get(tables::META, MARK)?.is_some_and(|before| before == mark) {
                 return Ok(());

@@ -127,7 +127,7 @@ impl Registry {
         let limit = listing::page_size(query.limit);
         let text = query.text.as_deref().unwrap_or_default().to_ascii_lowercase();
         let (namespace, sort) = (query.namespace.as_deref(), query.sort);
-        let scope = Scope::new("repositories", sort).filter(namespace);
+        let scope = Scope::new(self.seal()?, "repositories", sort).filter(namespace);
         let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
         let after = scope.place(query.after.as_ref())?;
         let wanted = |name: &RepoName| {
@@ -157,7 +157,7 @@ impl Registry {
             })?;
             let mut all = repo::listed(tx, lists.iter().copied(), Sort::Name, None, COUNTED);
             let (names, more) = listing::fill_from(
-                || all.next(),
+                || all.next_entry(),
                 usize::MAX,
                 COUNTED,
                 &scope,
@@ -185,6 +185,27 @@ impl Registry {
                 pushes: count(tx, id, Counter::Pushes)?,
                 untagged: tags::count_untagged(tx, id)?,
             })
+        })
+    }
+
+    /// What a list does not say of its entries. How many manifests are untagged is not looked at; of a repository that
+    /// is gone since, what was left.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn described(&self, entries: Vec<RepoEntry>) -> Result<Vec<RepoDetails>, RegistryError> {
+        self.meta().read(|tx| {
+            let details = entries.into_iter().map(|entry| {
+                let id = entry.id;
+                Ok(RepoDetails {
+                    entry,
+                    long_description: repo::readme(tx, id)?,
+                    pulls: count(tx, id, Counter::Pulls)?.saturating_add(self.usage().pulls(id)),
+                    pushes: count(tx, id, Counter::Pushes)?,
+                    untagged: None,
+                })
+            });
+            details.collect()
         })
     }
 
@@ -251,7 +272,7 @@ fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, Registry
     let contains = repo::contains(tx, id)?;
     let mut units = tag::units(tx, id, contains.iter().map(|(kind, _)| *kind), Sort::Pushed, None, 1);
     let mut newest = None;
-    if let Some((place, _)) = units.next()?
+    if let Some((place, _)) = units.next_entry()?
         && let Ok(name) = Tag::parse(order::name_at(Sort::Pushed, &place)?)
     {
         let row = tag::get(tx, id, &name)?;

@@ -101,11 +101,12 @@ impl Registry {
     pub fn tag_units(&self, name: &RepoName, query: &TagQuery) -> Result<listing::Page<TagUnit>, RegistryError> {
         let limit = listing::page_size(query.limit);
         let text = query.text.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let seal = self.seal()?;
         self.meta().read(|tx| {
             let id = known(tx, name)?;
             let mut contains = repo::contains(tx, id)?;
             contains.retain(|(kind, _)| query.kind.is_none_or(|wanted| wanted == *kind));
-            let scope = Scope::new("tags", query.sort).repo(id);
+            let scope = Scope::new(seal, "tags", query.sort).repo(id);
             let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
             let after = scope.place(query.after.as_ref())?;
             let (kinds, chunk) = (contains.iter().map(|(kind, _)| *kind), listing::chunk(limit, !text.is_empty()));
@@ -169,10 +170,10 @@ impl Registry {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<listing::Page<TagEntry>, RegistryError> {
-        let limit = listing::page_size(limit);
+        let (limit, seal) = (listing::page_size(limit), self.seal()?);
         self.meta().read(|tx| {
             let id = known(tx, name)?;
-            let scope = Scope::new("untagged", Sort::Pushed).repo(id);
+            let scope = Scope::new(seal, "untagged", Sort::Pushed).repo(id);
             let after = scope.place(after)?;
             let mut rows = manifest::untagged(tx, id, after.as_deref(), UNTAGGED_SCAN + 1)?.into_iter();
             let next = || Ok(rows.next().map(|(place, digest)| (place, digest.to_key())));
@@ -258,7 +259,7 @@ fn unit(tx: &impl Read, id: RepoId, name: &str) -> Result<Option<TagUnit>, Regis
 }
 
 /// A tag with its manifest's row; `None` when that is not there, which no commit leaves.
-fn entry(tx: &impl Read, id: RepoId, name: Tag, row: TagRow) -> Result<Option<TagEntry>, RegistryError> {
+pub(super) fn entry(tx: &impl Read, id: RepoId, name: Tag, row: TagRow) -> Result<Option<TagEntry>, RegistryError> {
     let Some(manifest) = manifest::get(tx, id, &row.digest)? else { return Ok(None) };
     let is_invocation = row.listed == Some(Standing::Invocation);
     let pair = if is_invocation {

@@ -142,7 +142,9 @@ impl Registry {
                 Ok::<_, RegistryError>(())
             });
             if let Err(error) = write.await {
-                counts.into_iter().for_each(|(repo, pulls)| self.usage().count(repo, pulls));
+                for (repo, pulls) in counts {
+                    self.usage().count(repo, pulls);
+                }
                 return Err(error.into());
             }
         }

@@ -29,16 +29,27 @@ impl<'lab> Docker<'lab> {
         Self { lab, _engine: engine }
     }
 
-    fn run(&self, words: &[&str]) -> Run {
-        let config = format!("{}/docker", self.lab.home());
+    /// Runs the command line.
+    pub(crate) fn run(&self, words: &[&str]) -> Run {
+        self.run_as(&[], &[&["docker"], words].concat())
+    }
+
+    /// Runs a program that uses the engine and the command line's settings, with more variables in its environment.
+    pub(crate) fn run_as(&self, variables: &[(&str, &str)], program: &[&str]) -> Run {
+        let config = self.config();
         // BuildKit would want containers of its own; the classic builder needs none for COPY and LABEL.
-        let variables = [("DOCKER_BUILDKIT", "0"), ("DOCKER_CONFIG", &config)];
-        self.lab.client_with(&variables, &[&["docker"], words].concat())
+        let own = [("DOCKER_BUILDKIT", "0"), ("DOCKER_CONFIG", config.as_str())];
+        self.lab.client_with(&[&own, variables].concat(), program)
+    }
+
+    /// The directory of the command line's settings, as the client names it.
+    pub(crate) fn config(&self) -> String {
+        format!("{}/docker", self.lab.home())
     }
 
     /// A push that goes on beside the test.
     fn start_push(&self, reference: &str) -> Service {
-        let config = format!("DOCKER_CONFIG={}/docker", self.lab.home());
+        let config = format!("DOCKER_CONFIG={}", self.config());
         self.lab.client_service("push", &["env", &config, "docker", "push", reference])
     }
 

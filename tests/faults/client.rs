@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use msr_lite::oci::{Algorithm, Digest};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::json;
 
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -114,13 +114,24 @@ impl Site {
         Some(client.build().unwrap())
     }
 
+    /// Collects garbage once; tells how many bytes of files that freed, or what the command said.
+    pub(crate) fn collect(&self) -> Result<u64, String> {
+        let mut command = Command::new(binary());
+        let run = command.args(["gc", "run", "--yes", "--json", "--data-dir"]).arg(&self.data).output().unwrap();
+        if !run.status.success() {
+            return Err(String::from_utf8_lossy(&run.stderr).into_owned());
+        }
+        let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+        let bytes = |class: &str| report["freed"][class]["bytes"].as_u64().unwrap();
+        Ok(bytes("files") + bytes("orphans"))
+    }
+
     /// Collects garbage, again and again, until `stop` is set; tells how often it was done to the end. What a kill cuts
     /// off is no failure.
     pub(crate) fn collect_until(&self, stop: &AtomicBool) -> u64 {
         let mut done = 0;
         while !stop.load(Ordering::Relaxed) {
-            let run = Command::new(binary()).args(["gc", "run", "--yes"]).arg("--data-dir").arg(&self.data).output();
-            done += u64::from(run.unwrap().status.success());
+            done += u64::from(self.collect().is_ok());
         }
         done
     }
@@ -158,7 +169,13 @@ impl Asker {
     }
 
     async fn tell(request: RequestBuilder) -> Told {
-        let Ok(answer) = request.send().await else { return Told::Nothing };
+        match request.send().await {
+            Ok(answer) => Self::told(answer).await,
+            Err(_) => Told::Nothing,
+        }
+    }
+
+    async fn told(answer: Response) -> Told {
         let status = answer.status();
         let Ok(body) = answer.text().await else { return Told::Nothing };
         if status.is_success() {
@@ -179,16 +196,23 @@ impl Asker {
         }
         let begun = self.request(Method::POST, &format!("/v2/{repo}/blobs/uploads/"));
         let Ok(answer) = begun.send().await else { return Told::Nothing };
-        let Some(location) = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned()) else {
-            return Told::Full;
-        };
+        let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+        let told = Self::told(answer).await;
+        let Some(location) = location.filter(|_| told == Told::Yes) else { return told };
         let half = content.len() / 2;
-        match Self::tell(self.request(Method::PATCH, &location).body(content[..half].to_vec())).await {
-            Told::Yes => {}
-            other => return other,
+        let told = match Self::tell(self.request(Method::PATCH, &location).body(content[..half].to_vec())).await {
+            Told::Yes => {
+                let put = self.request(Method::PUT, &format!("{location}?digest={digest}"));
+                Self::tell(put.body(content[half..].to_vec())).await
+            }
+            refused => refused,
+        };
+        if told == Told::Full {
+            // Otherwise it keeps its bytes until it expires.
+            let cancelled = self.delete(&location).await;
+            assert!(matches!(cancelled, Told::Yes | Told::No(StatusCode::NOT_FOUND)), "{location}: {cancelled:?}");
         }
-        let put = self.request(Method::PUT, &format!("{location}?digest={digest}"));
-        Self::tell(put.body(content[half..].to_vec())).await
+        told
     }
 
     pub(crate) async fn put_manifest(&self, repo: &str, tag: &str, body: &str) -> Told {
@@ -230,6 +254,10 @@ impl Ledger {
 
     pub(crate) fn keep(&self, wanted: impl Fn(&str) -> bool) {
         self.0.lock().unwrap().retain(|path, _| wanted(path));
+    }
+
+    pub(crate) fn still_stands(&self, path: &str) -> bool {
+        self.0.lock().unwrap().get(path).is_some_and(Option::is_some)
     }
 
     pub(crate) fn standing(&self) -> Vec<(String, Digest)> {

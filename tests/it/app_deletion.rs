@@ -52,7 +52,7 @@ impl Lab {
         self.server.registry().delete_with(actor, &repo.parse().unwrap(), &reference, options).await
     }
 
-    fn plan(&self, repo: &str, reference: impl ToString, options: DeleteOptions) -> DeletePlan {
+    fn plan(&self, repo: &str, reference: impl std::fmt::Display, options: DeleteOptions) -> DeletePlan {
         let reference = Reference::parse(&reference.to_string()).unwrap();
         self.server.registry().plan_deletion(&repo.parse().unwrap(), &reference, options).unwrap()
     }
@@ -369,6 +369,29 @@ on_each_engine! {
         assert!(!lab.is_there("admin/compose", images[0]).await);
     }
 
+    async fn what_is_more_than_one_commit_takes_goes_by_itself(lab) {
+        let repo = "lab/wide";
+        let mut image = lab.image(repo, b"layer").await;
+        let mut entries = Vec::new();
+        for n in 0..110 {
+            image["annotations"] = json!({ "n": n.to_string() });
+            let digest = sha256(image.to_string().as_bytes());
+            lab.put_manifest(repo, &digest.to_string(), OCI_MANIFEST, &image).await;
+            let mut entry = descriptor(OCI_MANIFEST, &digest, image.to_string().len());
+            entry["platform"] = json!({ "os": "linux", "architecture": format!("a{n}") });
+            entries.push(entry);
+        }
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
+        lab.put_manifest(repo, "wide", OCI_INDEX, &index).await;
+        let plan = lab.plan(repo, "wide", ALONE);
+        assert_eq!((plan.goes.len(), plan.stays.len()), (1 + 100, 11), "the tag and a hundred manifests");
+        assert!(plan.stays.iter().all(|line| line.why.starts_with("it goes by itself")));
+        lab.delete_unit(repo, "wide", ALONE).await.unwrap();
+        lab.clock.advance(MONTH);
+        let freed = lab.server.registry().collect_garbage(Options::default()).await.unwrap().freed;
+        assert_eq!(freed.manifests.count, 11);
+    }
+
     async fn porter_deletes_its_tags(lab) {
         // It deletes by tag; where a registry does not know how, it overwrites the tag and deletes that by digest.
         let app = push_app(&lab, Wanted { client: Client::CnabToOci, repo: "admin/porter", ..Wanted::default() }).await;
@@ -417,7 +440,7 @@ on_each_engine! {
         assert_eq!(below.referrers[0].descriptor.digest, signature);
         assert_eq!(below.row.as_ref().unwrap().summary.as_ref().unwrap().kind, Kind::Sbom);
         let tagged = tree.iter().find(|node| node.descriptor.digest == cosign).unwrap();
-        assert!(tagged.tag.as_ref().unwrap().as_str().ends_with(".sig"));
+        assert_eq!(tagged.tag.as_ref().unwrap().as_str(), format!("sha256-{}.sig", subject.hex()));
         assert!(below.row.as_ref().unwrap().pushed > Timestamp(0));
         let none = lab.server.registry().referrer_tree(&repo.parse().unwrap(), &sha256(b"nothing")).unwrap();
         assert!(none.is_empty());

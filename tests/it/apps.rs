@@ -5,9 +5,10 @@ use msr_lite::oci::kind::Kind;
 use msr_lite::oci::{Digest, Reference};
 use msr_lite::registry::apps::{Application, Member, MemberRole, MemberState};
 use msr_lite::registry::manifests::{Details, What};
+use serde_json::json;
 
 use crate::app_fixture::{App, Client, Wanted, app_fixture, push_app};
-use crate::harness::{Lab, on_each_engine};
+use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, on_each_engine, sha256};
 
 pub(crate) async fn application(lab: &Lab, repo: &str, reference: &str) -> Option<Application> {
     let reference = Reference::parse(reference).unwrap();
@@ -21,15 +22,10 @@ pub(crate) async fn details(lab: &Lab, repo: &str, reference: impl ToString) -> 
 
 /// Role, name, digest and state of the members.
 fn members(application: &Application) -> Vec<(MemberRole, &str, Option<Digest>, MemberState)> {
-    let line = |m: &'_ Member| (m.role, m.digest, m.state);
-    application
-        .members
-        .iter()
-        .map(|member| {
-            let (role, digest, state) = line(member);
-            (role, member.name.as_str(), digest, state)
-        })
-        .collect()
+    fn line(member: &Member) -> (MemberRole, &str, Option<Digest>, MemberState) {
+        (member.role, &member.name, member.digest, member.state)
+    }
+    application.members.iter().map(line).collect()
 }
 
 fn all_present(app: &App) -> Vec<(MemberRole, &'static str, Option<Digest>, MemberState)> {
@@ -172,6 +168,99 @@ on_each_engine! {
         let What::Artifact { files, config: Some(bundle) } = &config.what else { panic!("{:?}", config.what) };
         assert!(files.is_empty() && bundle["parameters"]["port"]["default"] == "8080");
         assert!(matches!(details(&lab, app.repo, "0.1.0").await.what, What::Application(_)));
+    }
+
+    async fn attestations_are_no_platforms(lab) {
+        let repo = "lab/provenance";
+        let image = lab.image(repo, b"layer").await;
+        let digest = sha256(image.to_string().as_bytes());
+        lab.put_manifest(repo, &digest.to_string(), OCI_MANIFEST, &image).await;
+        let statement = lab.push_blob(repo, b"{}").await;
+        let mut layer = descriptor("application/vnd.in-toto+json", &statement, 2);
+        layer["annotations"] = json!({ "in-toto.io/predicate-type": "https://slsa.dev/provenance/v1" });
+        let attestation = json!({
+            "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+            "config": descriptor("application/vnd.oci.image.config.v1+json", &statement, 2), "layers": [layer],
+        });
+        let attested = sha256(attestation.to_string().as_bytes());
+        lab.put_manifest(repo, &attested.to_string(), OCI_MANIFEST, &attestation).await;
+        let entry = |digest, size, architecture: &str, variant: Option<&str>| {
+            let mut entry = descriptor(OCI_MANIFEST, digest, size);
+            let os = if architecture == "unknown" { "unknown" } else { "linux" };
+            entry["platform"] = json!({ "architecture": architecture, "os": os });
+            if let Some(variant) = variant {
+                entry["platform"]["variant"] = variant.into();
+            }
+            entry
+        };
+        let gone = sha256(b"never pushed");
+        let mut marked = entry(&attested, attestation.to_string().len(), "unknown", None);
+        marked["annotations"] = json!({
+            "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest,
+        });
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
+            entry(&digest, image.to_string().len(), "amd64", None), entry(&gone, 100, "arm", Some("v7")), marked,
+        ] });
+        lab.put_manifest(repo, "1", OCI_INDEX, &index).await;
+        let shown = details(&lab, repo, "1").await;
+        assert_eq!(shown.missing, [gone]);
+        let What::MultiArch { platforms, attestations, others } = shown.what else { panic!("{:?}", shown.what) };
+        let names: Vec<_> = platforms.iter().map(|p| (p.name.as_str(), p.size.is_some())).collect();
+        assert_eq!(names, [("linux/amd64", true), ("linux/arm/v7", false)]);
+        let [about] = attestations.as_slice() else { panic!("{attestations:?}") };
+        assert_eq!((about.of, about.descriptor.digest), (Some(digest), attested));
+        assert_eq!(about.predicates, ["https://slsa.dev/provenance/v1"]);
+        assert!(others.is_empty());
+        assert_eq!(details(&lab, repo, attested).await.parents[0].role, "attestation");
+    }
+
+    async fn other_artifacts_show_their_files_and_their_config(lab) {
+        let repo = "lab/charts";
+        let chart = br#"{"name":"words","version":"0.1.0"}"#;
+        let (config, content) = (lab.push_blob(repo, chart).await, lab.push_blob(repo, b"chart").await);
+        let body = json!({
+            "schemaVersion": 2,
+            "config": descriptor("application/vnd.cncf.helm.config.v1+json", &config, chart.len()),
+            "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", &content, 5)],
+        });
+        lab.put_manifest(repo, "0.1.0", OCI_MANIFEST, &body).await;
+        let shown = details(&lab, repo, "0.1.0").await;
+        assert_eq!(shown.body, body.to_string());
+        assert_eq!(shown.size, (body.to_string().len() + chart.len() + 5) as u64);
+        let What::Artifact { files, config } = shown.what else { panic!("{:?}", shown.what) };
+        assert_eq!((files.len(), files[0].digest, config.unwrap()["name"].as_str()), (1, content, Some("words")));
+
+        // A config that is not here, one that is too large and one that is no JSON say nothing.
+        let large = format!("\"{}\"", "x".repeat(70_000)).into_bytes();
+        let large_digest = lab.push_blob(repo, &large).await;
+        for (n, (digest, size)) in [(sha256(b"nowhere"), 1), (large_digest, large.len()), (content, 5)].iter().enumerate() {
+            let mut body = body.clone();
+            body["config"] = descriptor("application/vnd.cncf.helm.config.v1+json", digest, *size);
+            lab.put_manifest(repo, &format!("odd-{n}"), OCI_MANIFEST, &body).await;
+            let shown = details(&lab, repo, format!("odd-{n}")).await;
+            assert!(matches!(shown.what, What::Artifact { config: None, .. }));
+        }
+    }
+
+    async fn layers_that_live_elsewhere_and_configs_that_do_not_read(lab) {
+        let repo = "lab/odd";
+        let mut body = lab.image(repo, b"layer").await;
+        let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+        body["layers"].as_array_mut().unwrap().push(descriptor(foreign, &sha256(b"elsewhere"), 1000));
+        lab.put_manifest(repo, "1", OCI_MANIFEST, &body).await;
+        let shown = details(&lab, repo, "1").await;
+        assert!(shown.missing.is_empty(), "nobody pushes such a layer");
+        let What::Image { config: Some(config), layers } = shown.what else { panic!("{:?}", shown.what) };
+        assert_eq!(config.platform, "linux/amd64");
+        assert_eq!(layers.iter().map(|layer| layer.present).collect::<Vec<_>>(), [true, false]);
+        assert!(layers.iter().all(|layer| layer.command.is_none()), "there is no history");
+        // A large config is a file.
+        let config = json!({ "os": "linux", "architecture": "arm64", "author": "x".repeat(100_000) }).to_string();
+        let digest = lab.push_blob(repo, config.as_bytes()).await;
+        body["config"] = descriptor("application/vnd.oci.image.config.v1+json", &digest, config.len());
+        lab.put_manifest(repo, "2", OCI_MANIFEST, &body).await;
+        let What::Image { config: Some(config), .. } = details(&lab, repo, "2").await.what else { panic!() };
+        assert_eq!(config.author.unwrap().len(), 100_000);
     }
 }
 

@@ -23,4 +23,5 @@ mod referrers;
 mod restart;
 mod rows;
 mod sign_in;
+mod traces;
 mod uploads;

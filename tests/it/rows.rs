@@ -13,6 +13,7 @@ use msr_lite::meta::tag::TagRow;
 use msr_lite::meta::{Engine, MetaError, Mode, Read, Table, record, tables};
 use msr_lite::oci::kind::Kind;
 use msr_lite::oci::{Digest, Reference, RepoName, Tag};
+use msr_lite::registry::delete::DeleteOptions;
 use msr_lite::registry::gc::Options;
 use msr_lite::registry::repos::RepoChange;
 use msr_lite::registry::{Actor, Registry, RegistryError};
@@ -163,6 +164,12 @@ enum Step {
         repo: usize,
         tag: usize,
     },
+    /// As a person deletes: with what belongs to it, and past refusals.
+    DeleteUnit {
+        repo: usize,
+        tag: usize,
+        with_invocation: bool,
+    },
     DeleteManifest {
         repo: usize,
         what: usize,
@@ -194,6 +201,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (repo(), 0..CONTENTS, 0..6_u8).prop_map(|(repo, what, tag)| Step::Push { repo, what, tags: 1 << tag }),
         3 => (repo(), 0..6_usize).prop_map(|(repo, tag)| Step::DeleteTag { repo, tag }),
         3 => (repo(), 0..CONTENTS).prop_map(|(repo, what)| Step::DeleteManifest { repo, what }),
+        3 => (repo(), 0..6_usize, any::<bool>())
+            .prop_map(|(repo, tag, with_invocation)| Step::DeleteUnit { repo, tag, with_invocation }),
         2 => (repo(), 1..40_000_usize).prop_map(|(repo, size)| Step::PushBlob { repo, size }),
         1 => repo().prop_map(|repo| Step::Create { repo }),
         1 => repo().prop_map(|repo| Step::DeleteRepository { repo }),
@@ -258,6 +267,10 @@ async fn go(lab: &Lab, step: &Step) -> Result<(), RegistryError> {
         Step::DeleteTag { repo, tag: which } => {
             registry.delete_manifest(Actor::system(), &name(repo), &Reference::Tag(tag(which))).await
         }
+        Step::DeleteUnit { repo, tag: which, with_invocation } => {
+            let options = DeleteOptions { with_invocation: *with_invocation, force: true };
+            registry.delete_with(Actor::system(), &name(repo), &Reference::Tag(tag(which)), options).await
+        }
         Step::DeleteManifest { repo, what } => {
             let digest = sha256(content(*what).1.to_string().as_bytes());
             registry.delete_manifest(Actor::system(), &name(repo), &Reference::Digest(digest)).await
@@ -321,12 +334,12 @@ fn walk(mode: Mode, cases: u32) {
 
 #[test]
 fn the_lists_agree_with_what_is_stored() {
-    walk(Mode::Normal, 12);
+    walk(Mode::Normal, 20);
 }
 
 #[test]
 fn the_lists_agree_with_what_is_stored_strictly() {
-    walk(Mode::Strict, 12);
+    walk(Mode::Strict, 20);
 }
 
 /// Makes the store what version 1 would have left.

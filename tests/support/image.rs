@@ -47,6 +47,36 @@ impl Layout {
         self.name(tag, descriptor)
     }
 
+    /// Adds an application of one service as docker app 0.8 makes them, under `tag`, and its invocation image under
+    /// `<tag>-invoc`; answers the application's digest.
+    pub(crate) fn application(&mut self, tag: &str, content: &[u8]) -> String {
+        let invocation = self.manifest("amd64", &[content, b"invocation"].concat());
+        self.name(&format!("{tag}-invoc"), invocation.clone());
+        let bundle = self.blob("application/vnd.cnab.config.v1+json", br#"{"schema_version":"v1.0.0-WD"}"#);
+        // Neither a media type nor layers, as the clients write it.
+        let config = json!({ "schemaVersion": 2, "config": bundle, "layers": null });
+        let config = self.blob("application/vnd.oci.image.manifest.v1+json", config.to_string().as_bytes());
+        let component = self.manifest("amd64", content);
+        let parts = [(config, "config"), (invocation, "invocation"), (component, "component")];
+        let children = parts.map(|(mut part, role)| {
+            part["annotations"] = json!({ "io.cnab.manifest.type": role });
+            if role == "component" {
+                part["annotations"]["io.cnab.component.name"] = "web".into();
+            }
+            part
+        });
+        let annotations = json!({
+            "io.docker.app.format": "cnab",
+            "io.docker.type": "app",
+            "org.opencontainers.artifactType": "application/vnd.cnab.manifest.v1",
+            "org.opencontainers.image.title": "lab-words",
+            "org.opencontainers.image.version": tag,
+        });
+        let index = json!({ "schemaVersion": 2, "manifests": children, "annotations": annotations });
+        let descriptor = self.blob("application/vnd.oci.image.index.v1+json", index.to_string().as_bytes());
+        self.name(tag, descriptor)
+    }
+
     fn manifest(&mut self, architecture: &str, content: &[u8]) -> Value {
         let layer = tar("words", content);
         let config = json!({

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use super::process::{Run, find, words};
@@ -89,7 +90,18 @@ fn hindrance(programs: &[&str]) -> Option<String> {
 }
 
 fn missing(programs: &[&str]) -> Option<String> {
-    programs.iter().find(|program| find(program).is_none()).map(|program| format!("{program}: not installed"))
+    programs.iter().find_map(|program| match program.strip_prefix('$') {
+        Some(variable) => given(variable).is_none().then(|| format!("{variable}: names no program")),
+        None => find(program).is_none().then(|| format!("{program}: not installed")),
+    })
+}
+
+/// A program that no package has, at the place that this variable names.
+pub(crate) fn given(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .and_then(|path| path.canonicalize().ok())
+        .filter(|path| path.is_file())
 }
 
 /// Past the test harness's capture, which keeps the output of passing tests to itself.
@@ -100,7 +112,8 @@ fn say(line: &str) {
 /// Says what a test needs besides root and namespaces; ends the test, counted as skipped, where it is missing.
 ///
 /// The value is to be held to the end of the test: `let _running = needs!("docker", "dockerd");`. Programs that Debian
-/// does not have may be missing in CI too: `needs!("openssl"; luxury "crane")`.
+/// does not have may be missing in CI too: `needs!("openssl"; luxury "crane")`; those that nobody packages are named by
+/// a variable: `needs!("docker"; luxury "$DOCKER_APP")`.
 macro_rules! needs {
     ($($program:literal),* $(; luxury $($rare:literal),*)?) => {
         match $crate::support::tally::begin(&[$($program),*], &[$($($rare),*)?]) {

@@ -209,7 +209,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     if path.starts_with(assets::PREFIX) {
-        return named("asset", assets::serve(&head.method, path));
+        return named("asset", assets::serve(&head.method, path, &head.headers));
     }
     // Only browsers come here. What a session's cookie may do must never follow from credentials that a browser
     // remembers by itself, so `Authorization` is not looked at; nor is a cookie anywhere else.

@@ -1,13 +1,13 @@
 //! `GET`, `HEAD` and `DELETE /v2/<name>/blobs/<digest>` (end-2, end-10).
 
+use hyper::StatusCode;
 use hyper::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH, RANGE,
 };
-use hyper::{Response, StatusCode};
 
-use super::{Call, digest_header, error};
+use super::{CONTENT_DIGEST, Call, digest_header, error, identify};
 use crate::blobs::BlobError;
-use crate::http::reply::{Body, Reply, empty};
+use crate::http::reply::{Body, Reply, content, empty};
 use crate::oci::range::{Asked, asked};
 use crate::oci::{Code, Digest, RepoName};
 use crate::registry::RegistryError;
@@ -32,7 +32,7 @@ pub(super) fn get(
             let message = format!("no byte of this blob lies in the Range: it has {} bytes", blob.size);
             let mut reply = error::reply(StatusCode::RANGE_NOT_SATISFIABLE, Code::Unsupported, &message);
             reply.headers_mut().insert(CONTENT_RANGE, header(format!("bytes */{}", blob.size)));
-            reply.headers_mut().insert("docker-content-digest", digest_header(digest));
+            reply.headers_mut().insert(CONTENT_DIGEST, digest_header(digest));
             return Ok(reply);
         }
     };
@@ -87,23 +87,21 @@ pub(super) fn is_known_to_client(headers: &HeaderMap, digest: &Digest) -> bool {
 /// 304, with what identifies the content.
 pub(super) fn not_modified(digest: &Digest) -> Reply {
     let mut reply = empty(StatusCode::NOT_MODIFIED);
-    reply.headers_mut().insert("docker-content-digest", digest_header(digest));
-    reply.headers_mut().insert(ETAG, header(format!("\"{digest}\"")));
+    identify(reply.headers_mut(), digest);
     reply
 }
 
 fn describe(digest: &Digest, length: u64) -> Reply {
-    let mut reply = Response::new(Body::Empty);
+    let mut reply = content(Body::Empty);
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert("docker-content-digest", digest_header(digest));
-    headers.insert(ETAG, header(format!("\"{digest}\"")));
+    identify(headers, digest);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     reply
 }
 
 /// A header made of our own checked parts.
-pub(super) fn header(value: String) -> HeaderValue {
-    HeaderValue::try_from(value).expect("digests, names and numbers are visible ASCII")
+pub(super) fn header(value: impl AsRef<str>) -> HeaderValue {
+    HeaderValue::from_str(value.as_ref()).expect("digests, names and numbers are visible ASCII")
 }

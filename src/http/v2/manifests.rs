@@ -1,12 +1,12 @@
 //! `/v2/<name>/manifests/<reference>` (end-3, end-7, end-9).
 
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LOCATION};
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 
 use super::blobs::{header, is_known_to_client, not_modified};
-use super::{Call, Outcome, digest_header, error};
+use super::{CONTENT_DIGEST, Call, Outcome, digest_header, error, identify};
 use crate::http::RequestBody;
-use crate::http::reply::{Body, Reply, empty};
+use crate::http::reply::{Body, Reply, content, empty};
 use crate::oci::{Code, Reference, RepoName, Tag};
 use crate::registry::RegistryError;
 
@@ -31,13 +31,12 @@ pub(super) async fn get(
     if is_known_to_client(headers, &manifest.digest) {
         return Ok(not_modified(&manifest.digest));
     }
-    let mut reply = Response::new(manifest.body.map_or(Body::Empty, Body::Full));
+    let mut reply = content(manifest.body.map_or(Body::Empty, Body::Full));
     let headers = reply.headers_mut();
     // No charset behind it: docker app copies this header into its index.
-    headers.insert(CONTENT_TYPE, header(manifest.media_type.to_string()));
+    headers.insert(CONTENT_TYPE, header(manifest.media_type.as_str()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(manifest.size));
-    headers.insert("docker-content-digest", digest_header(&manifest.digest));
-    headers.insert(ETAG, header(format!("\"{}\"", manifest.digest)));
+    identify(headers, &manifest.digest);
     Ok(reply)
 }
 
@@ -64,7 +63,7 @@ pub(super) async fn put(
     let headers = reply.headers_mut();
     headers.insert(LOCATION, header(format!("/v2/{repo}/manifests/{}", pushed.digest)));
     // Load-bearing: without it docker app pushes its application again as something else, and says it succeeded.
-    headers.insert("docker-content-digest", digest_header(&pushed.digest));
+    headers.insert(CONTENT_DIGEST, digest_header(&pushed.digest));
     if let Some(subject) = &pushed.subject {
         headers.insert("oci-subject", digest_header(subject));
     }

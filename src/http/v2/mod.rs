@@ -14,7 +14,7 @@ mod uploads;
 
 use std::sync::Arc;
 
-use hyper::header::{AUTHORIZATION, HeaderValue, LINK, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
 use crate::http::App;
@@ -26,6 +26,9 @@ use crate::model::permission::{Action, Verdict};
 use crate::model::{Caller, Decision, Operation};
 use crate::oci::{Code, Digest, RepoName};
 use crate::registry::{Actor, RegistryError};
+
+/// Says which content an answer gives out, stored, or is about.
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// What an operation ends with.
 type Outcome = Result<Reply, RegistryError>;
@@ -44,7 +47,7 @@ impl Call<'_> {
     }
 
     fn may_push(&self, repo: &RepoName) -> bool {
-        self.app.access.decide(&self.caller, Requirement::Repository(repo, Action::Push)).allowed()
+        self.app.access.may(&self.caller, Requirement::Repository(repo, Action::Push))
     }
 
     /// 401, 403 or 404: not allowed to see is not found. `source` is the repository that a mount reads as well.
@@ -131,7 +134,7 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
     reply
 }
 
-async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBody) -> Outcome {
+async fn carry_out(call: &Call<'_>, headers: &HeaderMap, body: RequestBody) -> Outcome {
     match call.operation {
         Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Operation::Catalog(page) => catalog::list(call, page).await,
@@ -165,7 +168,7 @@ async fn carry_out(call: &Call<'_>, headers: &hyper::HeaderMap, body: RequestBod
 const INLINE_ENTRIES: usize = 200;
 
 /// Reads a list of up to `entries`; a long one on a blocking thread, so that nobody else's request waits for it.
-async fn read_list<T: Send + 'static>(
+pub(super) async fn read_list<T: Send + 'static>(
     entries: usize,
     read: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
@@ -174,6 +177,22 @@ async fn read_list<T: Send + 'static>(
     }
     let reading = tokio::task::spawn_blocking(read).await;
     reading.map_err(|error| RegistryError::Store(MetaError::Storage(error.to_string())))?
+}
+
+/// `Docker-Content-Digest` and `ETag` of an answer that gives out this content: the digest in the algorithm that the
+/// client used, and the same in quotes.
+fn identify(headers: &mut HeaderMap, digest: &Digest) {
+    const LONGEST: usize = "\"sha512:\"".len() + 128;
+    // Every pull writes both, so not with the means of `format!`, which take ten times as long.
+    let (name, raw) = (digest.algorithm().name().as_bytes(), digest.bytes());
+    let (digits, length) = (name.len() + 2, name.len() + 3 + 2 * raw.len());
+    let mut quoted = [b'"'; LONGEST];
+    quoted[1..=name.len()].copy_from_slice(name);
+    quoted[name.len() + 1] = b':';
+    hex::encode_to_slice(raw, &mut quoted[digits..length - 1]).expect("two digits a byte");
+    let value = |text| HeaderValue::from_bytes(text).expect("a digest is visible ASCII");
+    headers.insert(CONTENT_DIGEST, value(&quoted[1..length - 1]));
+    headers.insert(ETAG, value(&quoted[..length]));
 }
 
 /// `Docker-Content-Digest`: in the algorithm that the client used.
@@ -186,4 +205,21 @@ fn next_page(reply: &mut Reply, path: &str, parameters: &[(&str, &str)]) {
     let query: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let link = HeaderValue::try_from(format!("<{path}?{query}>; rel=\"next\""));
     reply.headers_mut().insert(LINK, link.expect("paths and escaped queries are visible ASCII"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Algorithm;
+
+    #[test]
+    fn content_is_identified_as_its_digest_reads() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let (digest, mut headers) = (Digest::of(algorithm, b"some bytes"), HeaderMap::new());
+            identify(&mut headers, &digest);
+            assert_eq!(headers[CONTENT_DIGEST], digest.to_string());
+            assert_eq!(headers[ETAG], format!("\"{digest}\""));
+            assert_eq!(headers[CONTENT_DIGEST], digest_header(&digest));
+        }
+    }
 }

@@ -70,11 +70,24 @@ pub fn parse(method: &Method, path: &str, query: Option<&str>, own_hosts: &[&str
     if rest.is_empty() || rest == "/" {
         return only_reads(method, |_| Operation::Ping);
     }
-    let decoded = rest.strip_prefix('/').ok_or(RouteError::NotFound)?.split('/').map(decode);
-    let segments: Vec<Cow<'_, str>> = decoded.collect::<Option<_>>().ok_or(RouteError::NotFound)?;
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let segments = rest.strip_prefix('/').ok_or(RouteError::NotFound)?.split('/');
     let query = Query::parse(query);
-    match segments.as_slice() {
+    if !rest.contains('%') {
+        return endpoint(method, &segments.collect::<Vec<_>>(), &query, own_hosts);
+    }
+    let decoded: Vec<Cow<'_, str>> = segments.map(decode).collect::<Option<_>>().ok_or(RouteError::NotFound)?;
+    let segments: Vec<&str> = decoded.iter().map(AsRef::as_ref).collect();
+    endpoint(method, &segments, &query, own_hosts)
+}
+
+/// What is asked of the endpoint that the decoded `segments` behind `/v2/` name.
+fn endpoint(
+    method: &Method,
+    segments: &[&str],
+    query: &Query<'_>,
+    own_hosts: &[&str],
+) -> Result<Operation, RouteError> {
+    match segments {
         ["_catalog"] => {
             let page = query.page()?;
             only_reads(method, |_| Operation::Catalog(page))
@@ -88,16 +101,16 @@ pub fn parse(method: &Method, path: &str, query: Option<&str>, own_hosts: &[&str
             let artifact_type = query.get("artifactType").filter(|value| !value.is_empty()).map(str::to_owned);
             only_reads(method, |_| Operation::ListReferrers { repo, subject, artifact_type, page })
         }
-        [name @ .., "manifests", reference] => manifest(method, repo_name(name)?, Reference::parse(reference)?, &query),
+        [name @ .., "manifests", reference] => manifest(method, repo_name(name)?, Reference::parse(reference)?, query),
         [name @ .., "blobs", "uploads"] | [name @ .., "blobs", "uploads", ""] => {
             if method != Method::POST {
                 return Err(RouteError::Method("POST"));
             }
-            start_upload(repo_name(name)?, &query, own_hosts)
+            start_upload(repo_name(name)?, query, own_hosts)
         }
         [name @ .., "blobs", "uploads", id] => {
             let repo = repo_name(name)?;
-            upload(method, repo, UploadId::parse(id).ok_or(RouteError::UploadId)?, &query)
+            upload(method, repo, UploadId::parse(id).ok_or(RouteError::UploadId)?, query)
         }
         [name @ .., "blobs", digest] => {
             let (repo, digest) = (repo_name(name)?, Digest::parse(digest)?);

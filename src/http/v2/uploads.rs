@@ -176,7 +176,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 fn created(repo: &RepoName, digest: &Digest) -> Reply {
     let mut reply = empty(StatusCode::CREATED);
     reply.headers_mut().insert(LOCATION, header(format!("/v2/{repo}/blobs/{digest}")));
-    reply.headers_mut().insert("docker-content-digest", digest_header(digest));
+    reply.headers_mut().insert(super::CONTENT_DIGEST, digest_header(digest));
     reply
 }
 

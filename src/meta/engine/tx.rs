@@ -1,6 +1,7 @@
 //! What a write closure sees and does.
 
 use std::mem;
+use std::sync::atomic::Ordering;
 
 use super::overlay::{Batch, Change, Changes, Merged, Patch, Value};
 use super::{MetaError, Read, ReadTx, Row, Table, bounds, strict};
@@ -142,7 +143,7 @@ impl WriteTx {
 
     /// Whether a read met a fault after which the store must be opened anew.
     pub(super) fn latched(&self) -> bool {
-        self.snapshot.latched.get()
+        self.snapshot.latched.load(Ordering::Relaxed)
     }
 
     /// The rows to commit; lets go of the snapshot, which would keep redb from reusing pages.

@@ -135,17 +135,17 @@ fn a_compose_file_is_not_looked_into() {
 fn parameters_of_drafts_and_those_that_only_look_so() {
     let draft = json!({"parameters": {"fields": {"port": {"definition": "p"}}, "required": ["port"]},
         "definitions": {"p": {"type": "integer"}}});
-    let [port] = read(&[], &draft).parameters.try_into().unwrap();
+    let [port] = <[Parameter; 1]>::try_from(read(&[], &draft).parameters).unwrap();
     assert!(port.required && port.kind == "integer" && port.name == "port");
-    let named = json!({"parameters": {"fields": {"type": "string"}, "required": {"type": "bool"}}});
-    let names: Vec<_> = read(&[], &named).parameters.into_iter().map(|parameter| parameter.name).collect();
+    let usual = json!({"parameters": {"fields": {"type": "string"}, "required": {"type": "bool"}}});
+    let names: Vec<_> = read(&[], &usual).parameters.into_iter().map(|parameter| parameter.name).collect();
     assert_eq!(names, ["fields", "required"]);
 }
 
 #[test]
 fn everything_is_bounded() {
     let long = "ä".repeat(TEXT);
-    let many: serde_json::Map<_, _> = (0..ENTRIES + 1).map(|n| (format!("{n:05}"), json!({"type": "x"}))).collect();
+    let many: serde_json::Map<_, _> = (0..=ENTRIES).map(|n| (format!("{n:05}"), json!({"type": "x"}))).collect();
     let document = json!({"name": long, "parameters": many, "maintainers": vec![json!("a"); ENTRIES + 1]});
     let bundle = read(&[("org.opencontainers.image.description", &long)], &document);
     assert_eq!((bundle.parameters.len(), bundle.authors.len()), (ENTRIES, ENTRIES));

@@ -3,14 +3,12 @@
 
 use super::super::RegistryError;
 use super::super::content::Look;
+use super::super::derived;
 use super::super::kinds::summary_of;
 use crate::base::RepoId;
 use crate::meta::{Read, manifest, tag};
-use crate::oci::kind::{ChildRole, Kind, role_of_child};
-use crate::oci::{Digest, Manifest, Tag};
-
-/// What docker app puts behind an application's tag.
-const SUFFIX: &str = "-invoc";
+use crate::oci::kind::Kind;
+use crate::oci::{Digest, Tag};
 
 /// The other tag of a pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +19,6 @@ pub(in crate::registry) struct Pair {
     pub(in crate::registry) is_invocation: bool,
 }
 
-/// The invocation image that an application's index lists; the first, should there be several (clients take exactly
-/// one).
-fn invocation_image(index: &Manifest) -> Option<&Digest> {
-    let is_invocation = |child: &&crate::oci::Descriptor| role_of_child(index, child) == ChildRole::CnabInvocation;
-    index.children().find(is_invocation).map(|child| &child.digest)
-}
-
 /// The other tag of the pair in which `name`, which points at `digest`, stands; `None` when it stands in none.
 pub(in crate::registry) fn pair_of(
     tx: &impl Read,
@@ -35,14 +26,13 @@ pub(in crate::registry) fn pair_of(
     name: &Tag,
     digest: &Digest,
 ) -> Result<Option<Pair>, RegistryError> {
-    if let Some(application) = name.as_str().strip_suffix(SUFFIX).and_then(|text| Tag::parse(text).ok())
+    if let Some(application) = tag::application_tag(name)
         && let Some(row) = tag::get(tx, repo, &application)?
         && has_invocation_image(tx, repo, &row.digest, digest)?
     {
         return Ok(Some(Pair { other: application, is_invocation: true }));
     }
-    // A tag that is too long for the suffix has no pair.
-    if let Ok(invocation) = Tag::parse(&format!("{name}{SUFFIX}"))
+    if let Some(invocation) = tag::invocation_tag(name)
         && let Some(row) = tag::get(tx, repo, &invocation)?
         && has_invocation_image(tx, repo, digest, &row.digest)?
     {
@@ -62,6 +52,9 @@ fn has_invocation_image(
     if !matches!(summary_of(tx, repo, application, &row)?.kind, Kind::Application | Kind::CnabBundle) {
         return Ok(false);
     }
-    let Some(index) = Look::new(tx, repo).read(application)? else { return Ok(false) };
-    Ok(invocation_image(&index) == Some(image))
+    if row.invocation.is_some() {
+        return Ok(row.invocation == Some(*image));
+    }
+    // A row of an earlier version does not say.
+    Ok(Look::new(tx, repo).read(application)?.and_then(|index| derived::invocation(&index)) == Some(*image))
 }

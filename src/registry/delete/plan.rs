@@ -15,9 +15,9 @@ use crate::oci::kind::Kind;
 use crate::oci::manifest::Role;
 use crate::oci::{Digest, Reference, Tag};
 
-/// Manifests that one commit takes; an application has a few dozen. What is beyond stays, is needed by nothing, and goes
-/// with the untagged.
-const AT_ONCE: usize = 200;
+/// Manifests that one commit takes, each with about ten rows; an application has a few dozen. What is beyond stays, is
+/// needed by nothing, and goes with the untagged.
+const AT_ONCE: usize = 100;
 /// Parents of one manifest that are looked at: with more, it stays.
 const PARENTS: usize = 1_000;
 /// Referrers of one manifest that may go with it.

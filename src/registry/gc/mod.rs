@@ -32,7 +32,7 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use self::run::Run;
 use super::{Registry, RegistryError};
-use crate::meta::{WriteError, gc, job};
+use crate::meta::{WriteError, gc, job, lease};
 use crate::model::gc::{Progress, Report, Status, Survey, Trigger};
 use crate::model::job::Task;
 
@@ -170,9 +170,11 @@ impl Registry {
         }
         let report = run.report(self);
         self.collector().count(&report);
-        let kept = report.clone();
+        let (kept, steady) = (report.clone(), self.clock().steady());
         let keep = self.meta().write(move |tx| {
             gc::put_report(tx, &kept);
+            // Leases go on from here after a crash, and do not last longer by the minutes since the job remembered it.
+            lease::remember_steady(tx, steady);
             Ok::<_, RegistryError>(())
         });
         match keep.await {

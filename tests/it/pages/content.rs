@@ -53,7 +53,7 @@ on_each_engine! {
     async fn tags_are_filtered_sorted_and_paged(lab) {
         let app = app_fixture(&lab).await;
         let repo = "admin/lab-words";
-        lab.clock.advance(Duration::from_secs(60));
+        lab.clock.advance(Duration::from_mins(1));
         for n in 0..53 {
             lab.push_image(repo, &format!("1.{n:02}"), &vec![b'x'; 100 + n]).await;
             lab.clock.advance(Duration::from_secs(1));

@@ -1,0 +1,298 @@
+//! Every endpoint of the REST interface, once: what answers, what it needs, and what its page of documentation says.
+
+use std::pin::Pin;
+
+use hyper::Method;
+
+use super::call::{Call, Outcome};
+use super::path::{self, Parameters};
+use super::{manifests, repositories, tags, version};
+use crate::model::operation::Requirement;
+use crate::model::permission::Action;
+use crate::oci::RepoName;
+
+/// What an endpoint answers with.
+pub type Answer<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;
+
+/// One endpoint.
+pub struct Endpoint {
+    /// The method; `HEAD` is `GET` without the body.
+    pub method: Method,
+    /// The path behind `/api/v0` ([`path`]).
+    pub path: &'static str,
+    /// Its name in the access log, the metrics and `openapi.json` (`operationId`).
+    pub name: &'static str,
+    /// What the caller must be allowed.
+    pub needs: Need,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// The query parameters that it reads.
+    pub query: &'static [Parameter],
+    /// What answers.
+    pub handler: for<'r> fn(Call<'r>) -> Answer<'r>,
+}
+
+/// What a caller must be allowed for an endpoint. Where the body says what exactly is asked, its handler asks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Somebody signed in.
+    SignedIn,
+    /// Signed in, or nobody where everybody may pull; entries are asked for one by one.
+    Browse,
+    /// This action on the repository in the path.
+    Repository(Action),
+}
+
+impl Need {
+    /// What the caller must be allowed, for the repository in the path.
+    pub fn requirement(self, repo: Option<&RepoName>) -> Requirement<'_> {
+        match (self, repo) {
+            (Self::Repository(action), Some(repo)) => Requirement::Repository(repo, action),
+            (Self::Browse, _) => Requirement::Browse,
+            (Self::SignedIn, _) => Requirement::SignedIn,
+            // No row has this (tests); nobody but an administrator could reach it.
+            (Self::Repository(_), None) => Requirement::Admin,
+        }
+    }
+}
+
+/// A query parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// `string`, `integer` or `boolean`, as JSON Schema says it.
+    pub kind: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+}
+
+const fn parameter(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, kind, about }
+}
+
+const PAGE_START: Parameter = parameter("pageStart", "string", "X-Next-Page-Start of the page before");
+const PAGE_SIZE: Parameter = parameter("pageSize", "integer", "entries of a page: 10 by default, at most 1000");
+const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
+const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
+const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
+const INCLUDE_MANIFESTS: Parameter = parameter("includeManifests", "boolean", "whether each tag shows its manifest");
+const FORCE: Parameter =
+    parameter("force", "boolean", "although an application needs it; for administrators, and on record");
+const WITH_INVOCATION: Parameter =
+    parameter("withInvocation", "boolean", "with an application, its invocation image's tag as well");
+
+const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
+
+const PULL: Need = Need::Repository(Action::Pull);
+const PUSH: Need = Need::Repository(Action::Push);
+const DELETE: Need = Need::Repository(Action::Delete);
+
+/// The endpoints.
+pub static TABLE: &[Endpoint] = &[
+    Endpoint {
+        method: Method::GET,
+        path: "/admin/version",
+        name: "api_get_version",
+        needs: Need::SignedIn,
+        about: "The version of this registry",
+        query: &[],
+        handler: |call| Box::pin(version::get(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories",
+        name: "api_list_repositories",
+        needs: Need::Browse,
+        about: "The repositories that the caller may see, by name",
+        query: PAGING,
+        handler: |call| Box::pin(repositories::list(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{namespace}",
+        name: "api_list_namespace",
+        needs: Need::Browse,
+        about: "Those of one namespace; `-` for names of one component",
+        query: PAGING,
+        handler: |call| Box::pin(repositories::list_namespace(call)),
+    },
+    Endpoint {
+        method: Method::POST,
+        path: "/repositories/{namespace}",
+        name: "api_create_repository",
+        // And push to the repository that the body names.
+        needs: Need::SignedIn,
+        about: "Creates an empty repository",
+        query: &[],
+        handler: |call| Box::pin(repositories::create(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{repository}",
+        name: "api_get_repository",
+        needs: PULL,
+        about: "One repository",
+        query: &[],
+        handler: |call| Box::pin(repositories::get(call)),
+    },
+    Endpoint {
+        method: Method::PATCH,
+        path: "/repositories/{repository}",
+        name: "api_change_repository",
+        needs: PUSH,
+        about: "Changes descriptions and visibility; what is not sent stays",
+        query: &[],
+        handler: |call| Box::pin(repositories::change(call)),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/repositories/{repository}",
+        name: "api_delete_repository",
+        needs: DELETE,
+        about: "Deletes a repository with all that it holds; 204 also when there is none",
+        query: &[],
+        handler: |call| Box::pin(repositories::delete(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{repository}/tags",
+        name: "api_list_tags",
+        needs: PULL,
+        about: "The tags of a repository, by name",
+        query: &[PAGE_START, PAGE_SIZE, COUNT, INCLUDE_MANIFESTS],
+        handler: |call| Box::pin(tags::list(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{repository}/tags/{reference}",
+        name: "api_get_tag",
+        needs: PULL,
+        about: "A tag, or every tag of a digest: one entry for each manifest that an index lists",
+        query: &[OS, ARCH],
+        handler: |call| Box::pin(tags::get(call)),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/repositories/{repository}/tags/{reference}",
+        name: "api_delete_tag",
+        needs: DELETE,
+        about: "Deletes a tag, and what belonged to it and nothing else needs",
+        query: &[WITH_INVOCATION, FORCE],
+        handler: |call| Box::pin(tags::delete(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{repository}/manifests",
+        name: "api_list_manifests",
+        needs: PULL,
+        about: "The manifests of a repository, tagged or not, by digest",
+        query: PAGING,
+        handler: |call| Box::pin(manifests::list(call)),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/repositories/{repository}/manifests/{reference}",
+        name: "api_delete_manifest",
+        needs: DELETE,
+        about: "Deletes a manifest with its tags, and what belonged to it and nothing else needs",
+        query: &[WITH_INVOCATION, FORCE],
+        handler: |call| Box::pin(manifests::delete(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/repositories/{repository}/events",
+        name: "api_list_repository_events",
+        needs: PULL,
+        about: "What happened in a repository; not built yet",
+        query: &[],
+        handler: |call| Box::pin(repositories::events(call)),
+    },
+];
+
+/// What a method and a path stand for.
+pub enum Found {
+    /// This endpoint, with what the path says.
+    Endpoint(&'static Endpoint, Parameters),
+    /// A path of the table, which takes these methods.
+    Method(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// Finds the endpoint for a method and a path behind the prefix.
+pub fn find(method: &Method, path: &str) -> Found {
+    let path = path::segments(path);
+    let fitting = TABLE.iter().filter_map(|endpoint| Some((endpoint, path::fit(endpoint.path, &path)?)));
+    let mut fitting: Vec<_> = fitting.collect();
+    let length = |endpoint: &Endpoint| endpoint.path.split('/').count();
+    let longest = fitting.iter().map(|(endpoint, _)| length(endpoint)).max().unwrap_or_default();
+    fitting.retain(|(endpoint, _)| length(endpoint) == longest);
+    let wanted = if method == Method::HEAD { &Method::GET } else { method };
+    if let Some(at) = fitting.iter().position(|(endpoint, _)| endpoint.method == wanted) {
+        let (endpoint, parameters) = fitting.swap_remove(at);
+        return Found::Endpoint(endpoint, parameters);
+    }
+    let methods: Vec<&str> = fitting
+        .iter()
+        .map(|(endpoint, _)| if endpoint.method == Method::GET { "GET, HEAD" } else { endpoint.method.as_str() })
+        .collect();
+    if methods.is_empty() { Found::Nothing } else { Found::Method(methods.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn found(method: &Method, path: &str) -> String {
+        match find(method, path) {
+            Found::Endpoint(endpoint, _) => endpoint.name.to_owned(),
+            Found::Method(allowed) => allowed,
+            Found::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn rows_are_whole_and_each_stands_once() {
+        let (mut names, mut places) = (HashSet::new(), HashSet::new());
+        for Endpoint { method, path, name, needs, about, query, .. } in TABLE {
+            assert!(names.insert(name) && places.insert((method, path)), "{name}");
+            assert!(name.starts_with("api_") && path.starts_with('/') && !path.ends_with('/'), "{name}");
+            assert!(!about.is_empty() && !about.ends_with('.'), "{name}");
+            let has_repository = path.contains(path::REPOSITORY);
+            assert_eq!(has_repository, matches!(needs, Need::Repository(_)), "{name}: right and path go together");
+            assert!(query.iter().all(|parameter| ["string", "integer", "boolean"].contains(&parameter.kind)), "{name}");
+            let reads = [Method::GET].contains(method);
+            assert!(
+                reads || !matches!(needs, Need::Browse | Need::Repository(Action::Pull)),
+                "{name} changes something"
+            );
+        }
+    }
+
+    #[test]
+    fn paths_lead_to_endpoints() {
+        let get = |path| found(&Method::GET, path);
+        assert_eq!(get("/repositories"), "api_list_repositories");
+        assert_eq!(get("/repositories/"), "api_list_repositories", "real clients send the slash");
+        assert_eq!(get("/repositories/lab"), "api_list_namespace");
+        assert_eq!(get("/repositories/-"), "api_list_namespace");
+        assert_eq!(get("/repositories/lab/app"), "api_get_repository");
+        assert_eq!(get("/repositories/lab%2Fapp"), "api_get_repository");
+        assert_eq!(get("/repositories/-/app"), "api_get_repository");
+        assert_eq!(get("/repositories/lab/tags"), "api_get_repository", "a repository may be called so");
+        assert_eq!(get("/repositories/lab/app/tags"), "api_list_tags");
+        assert_eq!(get("/repositories/lab/app/web/tags/1.0/"), "api_get_tag");
+        assert_eq!(get("/repositories/lab/app/tags/tags"), "api_get_tag", "the longer one is meant");
+        assert_eq!(get("/repositories/lab/app%2Ftags%2Ftags"), "api_get_repository");
+        assert_eq!(found(&Method::HEAD, "/repositories/lab/app/tags"), "api_list_tags");
+        assert_eq!(get("/"), "nothing");
+        assert_eq!(get(""), "nothing");
+        assert_eq!(get("/nothing"), "nothing");
+        assert_eq!(found(&Method::PUT, "/repositories/lab"), "GET, HEAD, POST");
+        assert_eq!(found(&Method::POST, "/repositories/lab/app/tags/x"), "GET, HEAD, DELETE");
+        assert_eq!(get("/repositories/lab/app/manifests/x"), "DELETE");
+    }
+}
