@@ -18,7 +18,7 @@ DIST_RUST   = -C target-feature=+crt-static --cfg getrandom_backend="linux_getra
 DIST_C      = -ffile-prefix-map=$(CURDIR)=/src -ffile-prefix-map=$(CARGO_DIR)=/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-data test-app check fmt bless conformance bench dist dist-test powercut install
+.PHONY: help build run test test-data test-app screenshots check fmt bless conformance bench dist dist-test powercut install
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,11 @@ test-data: ## run the tests over real clients' data in ../shared, which not ever
 
 test-app: ## run real clients of applications: DOCKER_APP=path (0.8 or 0.9), CNAB_RUN=path, CNAB_TO_OCI=path
 	$(CARGO) test --locked --test clients -- docker_app cnab_to_oci applications
+
+screenshots: ## take pictures of every page into target/screenshots: light, dark, narrow (needs chromium)
+	@.ci/clients
+	SCREENSHOTS=$(abspath $(OUT)/screenshots) $(CARGO) test --locked --test browser pictures
+	@echo "look at $(OUT)/screenshots"
 
 check: ## formatting, clippy with warnings as errors, licences and banned crates
 	$(CARGO) fmt --all --check

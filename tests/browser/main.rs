@@ -13,11 +13,15 @@
 mod app_fixture;
 mod browser;
 mod harness;
+mod pages;
+mod stock;
 #[path = "../support/mod.rs"]
 mod support;
 mod webdriver;
 
+mod applications;
 mod certificate;
+mod every_page;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -50,8 +54,8 @@ fn can_run() -> bool {
 
 /// A test that is skipped where there is no browser.
 macro_rules! in_browser {
-    ($(#[doc = $doc:literal] async fn $name:ident() $body:block)*) => {
-        $(#[doc = $doc]
+    ($($(#[doc = $doc:literal])* async fn $name:ident() $body:block)*) => {
+        $($(#[doc = $doc])*
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             if $crate::can_run() {

@@ -23,13 +23,6 @@ pub(crate) struct Session {
 #[derive(Clone)]
 pub(crate) struct Element(String);
 
-/// What the driver answers when it cannot: the error's name and its words.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) error: String,
-    pub(crate) message: String,
-}
-
 impl Session {
     /// Starts a driver whose home (and so the browser's) is `home`, and a browser with these arguments.
     pub(crate) async fn start(client: Client, home: &Path, arguments: &[String]) -> Self {
@@ -59,7 +52,8 @@ impl Session {
         session
     }
 
-    async fn try_ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, Refused> {
+    /// What the driver answers; if it cannot, the error's name and its words.
+    async fn try_ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, String> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         if method == Method::POST {
             request = request.json(body);
@@ -67,21 +61,18 @@ impl Session {
         let mut answer: Value = request.timeout(Duration::from_mins(2)).send().await.unwrap().json().await.unwrap();
         let value = answer["value"].take();
         match value["error"].as_str() {
-            Some(error) => {
-                let message = value["message"].as_str().unwrap_or_default().to_owned();
-                Err(Refused { error: error.to_owned(), message })
-            }
+            Some(error) => Err(format!("{error}: {}", value["message"].as_str().unwrap_or_default())),
             None => Ok(value),
         }
     }
 
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
         let what = format!("{method} {path}");
-        self.try_ask(method, path, body).await.unwrap_or_else(|refused| panic!("{what}: {refused:?}"))
+        self.try_ask(method, path, body).await.unwrap_or_else(|refused| panic!("{what}: {refused}"))
     }
 
     /// Goes to an address and waits until its page is loaded.
-    pub(crate) async fn go(&self, url: &str) -> Result<(), Refused> {
+    pub(crate) async fn go(&self, url: &str) -> Result<(), String> {
         self.try_ask(Method::POST, "/url", &json!({ "url": url })).await.map(drop)
     }
 

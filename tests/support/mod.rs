@@ -4,7 +4,7 @@
 //! Everything is made at run time in temporary directories and goes away with the value that made it.
 
 // Each test binary uses its own part of this module.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 pub(crate) mod image;
 pub(crate) mod lab;

@@ -54,8 +54,9 @@ struct Writer {
     raw: Option<String>,
     /// Where the heading began that is being read.
     heading: Option<Heading>,
-    /// The last heading's level in the text, and those of the headings that it stands below.
-    outline: Vec<HeadingLevel>,
+    /// The author's levels of the headings that this place is under.
+    above: Vec<HeadingLevel>,
+    tables: u32,
     ids: HashMap<String, u32>,
     /// Alignment of a table's columns, and the column.
     columns: (Vec<Alignment>, usize),
@@ -124,7 +125,7 @@ impl Writer {
         match tag {
             Tag::Paragraph => self.begin("<p>", "</p>\n"),
             Tag::Heading { level, .. } => {
-                let level = self.nested(level);
+                let level = self.level(level);
                 self.heading = Some(Heading { at: self.html.len(), level, text: String::new() });
                 self.open.push("");
             }
@@ -144,8 +145,13 @@ impl Writer {
             Tag::Item => self.begin("<li>", "</li>\n"),
             Tag::Table(alignment) => {
                 self.columns = (alignment, 0);
+                // Regions are told apart by their names.
+                self.tables += 1;
+                let number = self.tables;
                 self.begin(
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>\n",
+                    &format!(
+                        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\"><table>\n"
+                    ),
                     "</tbody></table></div>\n",
                 );
             }
@@ -211,6 +217,14 @@ impl Writer {
                 }
             }
             TagEnd::TableHead => self.in_head = false,
+            // A heading without words is none.
+            TagEnd::TableCell if close == "</th>" => {
+                let begun = self.html.rfind("<th ").expect("the end of what was begun");
+                if self.html[begun..].find('>') == Some(self.html.len() - begun - 1) {
+                    self.html.replace_range(begun.., "<td></td>");
+                    return;
+                }
+            }
             _ => {}
         }
         if close == "</a>" {
@@ -219,15 +233,15 @@ impl Writer {
         self.html.push_str(close);
     }
 
-    /// The level of a heading on the page, where the page's own is the first: one below the heading that it belongs to.
-    /// So a text that begins with a small heading, or leaves one out, skips no level: who goes through a page by its
-    /// headings would look for what is between.
-    fn nested(&mut self, level: HeadingLevel) -> u8 {
-        while self.outline.last().is_some_and(|above| *above >= level) {
-            self.outline.pop();
+    /// The level of a heading on the page, whatever its author began with and left out: one below the page's own, or
+    /// below the one that it is under.
+    fn level(&mut self, authors: HeadingLevel) -> u8 {
+        while self.above.last().is_some_and(|above| *above >= authors) {
+            self.above.pop();
         }
-        self.outline.push(level);
-        u8::try_from(self.outline.len() + 1).map_or(6, |level| level.min(6))
+        self.above.push(authors);
+        // Each is deeper than the one before it, so there are at most six.
+        u8::try_from(1 + self.above.len()).map_or(6, |level| level.min(6))
     }
 
     /// Puts the start tag before what stands in the heading: its id is made of that.
@@ -318,17 +332,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headings_leave_no_level_out() {
-        let levels = |text: &str| -> String {
-            html(text).split("<h").skip(1).map(|rest| rest.chars().next().unwrap()).collect()
-        };
-        assert_eq!(levels("# a\n## b\n### c\n# d"), "2342");
-        assert_eq!(levels("## a\n### b\n## c"), "232", "what begins small begins below the page's heading");
-        assert_eq!(levels("###### a\n# b\n#### c\n## d"), "2233");
-        assert_eq!(levels("# a\n## b\n### c\n#### d\n##### e\n###### f"), "234566");
-    }
-
-    #[test]
     fn the_usual_forms() {
         for (text, expected) in [
             (
@@ -337,6 +340,11 @@ mod tests {
             ),
             ("###### Deep", "<h2 id=\"md-deep\">Deep</h2>\n"),
             ("## A b\n## A b", "<h2 id=\"md-a-b\">A b</h2>\n<h2 id=\"md-a-b-2\">A b</h2>\n"),
+            (
+                "|  | b |\n|---|---|\n| 1 | 2 |",
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table 1\"><table>\n<thead><tr><td></td><th scope=\"col\">b</th></tr></thead><tbody>\n<tr><td>1</td><td>2</td></tr>\n</tbody></table></div>\n",
+            ),
+            ("## A\n#### B\n# C", "<h2 id=\"md-a\">A</h2>\n<h3 id=\"md-b\">B</h3>\n<h2 id=\"md-c\">C</h2>\n"),
             ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
             ("3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>\n"),
             ("```sh\na < b\n```", "<pre tabindex=\"0\"><code>a &lt; b\n</code></pre>\n"),
@@ -344,7 +352,7 @@ mod tests {
             ("~~a~~ b  \nc", "<p><s>a</s> b<br>\nc</p>\n"),
             (
                 "| a | b |\n|---|--:|\n| 1 | 2 |",
-                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table>\n<thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"num\">b</th></tr></thead><tbody>\n<tr><td>1</td><td class=\"num\">2</td></tr>\n</tbody></table></div>\n",
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table 1\"><table>\n<thead><tr><th scope=\"col\">a</th><th scope=\"col\" class=\"num\">b</th></tr></thead><tbody>\n<tr><td>1</td><td class=\"num\">2</td></tr>\n</tbody></table></div>\n",
             ),
         ] {
             assert_eq!(html(text), expected, "{text}");

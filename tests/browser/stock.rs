@@ -1,0 +1,210 @@
+//! One thing of each sort that pages tell apart, and one repository in which every field was written by an attacker.
+
+use msr_lite::oci::Digest;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app_fixture::{App, app_fixture};
+use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, noise, sha256};
+
+pub(crate) const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// A word with which a page would give itself away: as markup it makes an element that [`MARKED`] finds.
+pub(crate) const HOSTILE: &str = "\"'><img src=x data-hostile onerror=alert(1)><script data-hostile>alert(2)</script>\
+                                  <a data-hostile href=javascript:alert(3)>{{7*7}}\u{202e}\u{2066}";
+
+/// The elements that [`HOSTILE`] would make.
+pub(crate) const MARKED: &str = "[data-hostile]";
+
+/// What was pushed.
+pub(crate) struct Stock {
+    pub(crate) app: App,
+    /// The manifest of `lab/tools:image`.
+    pub(crate) image: Digest,
+    /// An image without a tag.
+    pub(crate) untagged: Digest,
+    /// The attached SBOM of `lab/tools:image`.
+    pub(crate) sbom: Digest,
+}
+
+/// Pushes all of it: `admin/lab-words` (application and invocation image), `lab/tools` (tags `image`, `multi-arch`,
+/// `plugin`, `chart`, `artifact`, and an SBOM that is attached to the image), `lab/hostile` and the empty `lab/empty`.
+pub(crate) async fn stock(lab: &Lab) -> Stock {
+    let app = app_fixture(lab).await;
+    let image = image(lab, "lab/tools", Some("image"), "amd64", "tools").await;
+    let untagged = self::image(lab, "lab/tools", Some("old"), "amd64", "an older build").await;
+    self::image(lab, "lab/tools", Some("old"), "amd64", "a newer build").await;
+    multi_arch(lab).await;
+    let plugin = "application/vnd.docker.plugin.v1+json";
+    artifact(lab, "lab/tools", Some("plugin"), (plugin, br#"{"description":"a volume plugin"}"#), json!({})).await;
+    let chart = "application/vnd.cncf.helm.config.v1+json";
+    let about = br#"{"apiVersion":"v2","name":"web","version":"1.2.3","description":"A chart for the lab"}"#;
+    artifact(lab, "lab/tools", Some("chart"), (chart, about), json!({})).await;
+    let typed = json!({ "artifactType": "application/vnd.lab.notes.v1" });
+    artifact(lab, "lab/tools", Some("artifact"), ("application/vnd.oci.empty.v1+json", b"{}"), typed).await;
+    let (_, size) = manifest_of(lab, "lab/tools", &image).await;
+    let attached = json!({
+        "artifactType": "application/spdx+json", "subject": descriptor(OCI_MANIFEST, &image, size),
+    });
+    let sbom = artifact(lab, "lab/tools", None, ("application/vnd.oci.empty.v1+json", b"{}"), attached).await;
+    hostile(lab).await;
+    describe(lab, "lab/tools", "One of each", "# Tools\n\nA list:\n\n- `one`\n- [two](https://registry.lab/)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ndocker pull\n```\n").await;
+    let empty = json!({ "name": "empty", "shortDescription": "", "visibility": "private" });
+    let made = lab.request(Method::POST, "/api/v0/repositories/lab").json(&empty).send().await.unwrap();
+    assert!(made.status().is_success(), "{}", made.text().await.unwrap());
+    Stock { app, image, untagged, sbom }
+}
+
+/// Pushes an image and answers its digest.
+async fn image(lab: &Lab, repo: &str, tag: Option<&str>, architecture: &str, words: &str) -> Digest {
+    let layers = [noise(30_000, 1), noise(9_000, words.len() as u64), words.as_bytes().to_vec()];
+    let config = json!({
+        "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z", "author": "alice",
+        "config": {
+            "Entrypoint": ["/bin/tool"], "Cmd": ["--help"], "User": "1000", "WorkingDir": "/work",
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "API_TOKEN=not-for-everybody"],
+            "ExposedPorts": { "8080/tcp": {} }, "Volumes": { "/data": {} },
+            "Labels": { "org.opencontainers.image.source": "https://registry.lab/source", "words": words },
+        },
+        "history": [
+            { "created": "2026-01-02T03:04:05Z", "created_by": "/bin/sh -c #(nop) ADD file:0a1b2c in / " },
+            { "created": "2026-01-02T03:04:06Z", "created_by": "RUN /bin/sh -c apt-get update && apt-get install --no-install-recommends --yes something with a very long list of packages that goes on and on # buildkit", "comment": "buildkit.dockerfile.v0" },
+            { "created": "2026-01-02T03:04:07Z", "created_by": "ENV API_TOKEN=not-for-everybody", "empty_layer": true },
+            { "created": "2026-01-02T03:04:08Z", "created_by": format!("COPY {words} /work # buildkit") },
+        ],
+        "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|layer| sha256(layer)).collect::<Vec<_>>() },
+    });
+    let mut descriptors = Vec::new();
+    for layer in &layers {
+        descriptors.push(descriptor(LAYER, &lab.push_blob(repo, layer).await, layer.len()));
+    }
+    let config = config.to_string().into_bytes();
+    let body = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": descriptors,
+        "config": descriptor(IMAGE_CONFIG, &lab.push_blob(repo, &config).await, config.len()),
+        "annotations": { "org.opencontainers.image.title": words, "org.opencontainers.image.version": "1.2.3" },
+    });
+    put(lab, repo, tag, OCI_MANIFEST, &body).await
+}
+
+/// `lab/tools:multi-arch`: three platforms and the attestation of one.
+async fn multi_arch(lab: &Lab) {
+    let repo = "lab/tools";
+    let mut children = Vec::new();
+    for (architecture, variant) in [("amd64", ""), ("arm64", "v8"), ("s390x", "")] {
+        let digest = image(lab, repo, None, architecture, &format!("tools for {architecture}")).await;
+        let mut child = descriptor(OCI_MANIFEST, &digest, manifest_of(lab, repo, &digest).await.1);
+        child["platform"] = json!({ "architecture": architecture, "os": "linux" });
+        if !variant.is_empty() {
+            child["platform"]["variant"] = variant.into();
+        }
+        children.push(child);
+    }
+    let statement = ("application/vnd.in-toto+json", br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#.as_slice());
+    let digest = artifact(lab, repo, None, statement, json!({})).await;
+    let mut attestation = descriptor(OCI_MANIFEST, &digest, manifest_of(lab, repo, &digest).await.1);
+    attestation["platform"] = json!({ "architecture": "unknown", "os": "unknown" });
+    attestation["annotations"] = json!({
+        "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": children[0]["digest"],
+    });
+    children.push(attestation);
+    let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children });
+    put(lab, repo, Some("multi-arch"), OCI_INDEX, &index).await;
+}
+
+/// Pushes a manifest with this config and one file, and with what else it shall have.
+async fn artifact(lab: &Lab, repo: &str, tag: Option<&str>, config: (&str, &[u8]), with: Value) -> Digest {
+    let file = noise(5_000, config.0.len() as u64);
+    let mut layer = descriptor("application/vnd.lab.file", &lab.push_blob(repo, &file).await, file.len());
+    layer["annotations"] = json!({ "org.opencontainers.image.title": "notes.txt" });
+    let config = descriptor(config.0, &lab.push_blob(repo, config.1).await, config.1.len());
+    let mut body = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer] });
+    body.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+    put(lab, repo, tag, OCI_MANIFEST, &body).await
+}
+
+/// `lab/hostile`: an image, an application and an artifact in which whatever may be free text is [`HOSTILE`].
+async fn hostile(lab: &Lab) {
+    let repo = "lab/hostile";
+    let digest = image(lab, repo, Some("image"), HOSTILE, HOSTILE).await;
+    let size = manifest_of(lab, repo, &digest).await.1;
+    let marked = |name: &str, more: Value| {
+        let mut child = descriptor(OCI_MANIFEST, &digest, size);
+        child["platform"] = json!({ "architecture": HOSTILE, "os": HOSTILE, "variant": HOSTILE });
+        child["annotations"] = json!({ "io.cnab.manifest.type": name, (HOSTILE): HOSTILE });
+        child["annotations"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        child
+    };
+    let component = json!({ "io.cnab.component.name": HOSTILE, "io.cnab.component.original_name": HOSTILE });
+    let wild = json!({
+        "schemaVersion": HOSTILE, "name": HOSTILE, "version": HOSTILE, "description": HOSTILE,
+        "keywords": [HOSTILE], "maintainers": [{ "name": HOSTILE, "email": HOSTILE, "url": HOSTILE }],
+        "actions": { (HOSTILE): { "description": HOSTILE } },
+        "credentials": { (HOSTILE): { "path": HOSTILE, "env": HOSTILE, "description": HOSTILE } },
+        "definitions": { (HOSTILE): { "type": HOSTILE, "default": HOSTILE, "description": HOSTILE } },
+        "parameters": { (HOSTILE): { "definition": HOSTILE, "destination": { "env": HOSTILE, "path": HOSTILE } } },
+        "images": { (HOSTILE): { "image": HOSTILE, "description": HOSTILE, "contentDigest": digest } },
+    });
+    let wild = wild.to_string();
+    let bundle = artifact(lab, repo, None, ("application/vnd.cnab.config.v1+json", wild.as_bytes()), json!({})).await;
+    let mut config = descriptor(OCI_MANIFEST, &bundle, manifest_of(lab, repo, &bundle).await.1);
+    config["annotations"] = json!({ "io.cnab.manifest.type": "config" });
+    let annotations = |artifact: &str| {
+        json!({
+            "io.docker.type": "app", "io.docker.app.format": "cnab", "io.cnab.keywords": HOSTILE,
+            "org.opencontainers.artifactType": artifact, (HOSTILE): HOSTILE,
+            "org.opencontainers.image.authors": HOSTILE, "org.opencontainers.image.description": HOSTILE,
+            "org.opencontainers.image.title": HOSTILE, "org.opencontainers.image.version": HOSTILE,
+        })
+    };
+    let children =
+        json!([config, marked("invocation", json!({})), marked("component", component), marked(HOSTILE, json!({}))]);
+    let index = |artifact: &str| json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children, "annotations": annotations(artifact) });
+    put(lab, repo, Some("app"), OCI_INDEX, &index("application/vnd.cnab.manifest.v1")).await;
+    let mut plain = index("");
+    plain["annotations"] = json!({ (HOSTILE): HOSTILE });
+    plain["manifests"] = json!([marked("", json!({}))]);
+    plain["manifests"][0]["annotations"] = json!({ (HOSTILE): HOSTILE });
+    put(lab, repo, Some("multi-arch"), OCI_INDEX, &plain).await;
+    let attached = json!({
+        "subject": descriptor(OCI_MANIFEST, &digest, size), "annotations": annotations(HOSTILE), "artifactType": "text/x-hostile",
+    });
+    artifact(lab, repo, Some("artifact"), ("application/vnd.lab.config", HOSTILE.as_bytes()), attached).await;
+    let chart = json!({ "name": HOSTILE, "version": HOSTILE, "description": HOSTILE, "home": "javascript:alert(5)", "appVersion": HOSTILE, "keywords": [HOSTILE], "maintainers": [{ "name": HOSTILE }] });
+    let chart = chart.to_string();
+    artifact(lab, repo, Some("chart"), ("application/vnd.cncf.helm.config.v1+json", chart.as_bytes()), json!({})).await;
+    describe(
+        lab,
+        repo,
+        HOSTILE,
+        &format!(
+            "# {HOSTILE}\n\n{HOSTILE}\n\n[{HOSTILE}](javascript:alert(6))\n\n![x](data:x)\n\n```\n{HOSTILE}\n```\n"
+        ),
+    )
+    .await;
+}
+
+/// The description and the README of a repository.
+async fn describe(lab: &Lab, repo: &str, short: &str, readme: &str) {
+    let words = json!({ "shortDescription": short, "longDescription": readme });
+    let said = lab.request(Method::PATCH, &format!("/api/v0/repositories/{repo}")).json(&words).send().await.unwrap();
+    assert!(said.status().is_success(), "{}", said.text().await.unwrap());
+}
+
+async fn put(lab: &Lab, repo: &str, tag: Option<&str>, media_type: &str, body: &Value) -> Digest {
+    let body = body.to_string().into_bytes();
+    let digest = sha256(&body);
+    let reference = tag.map_or_else(|| digest.to_string(), str::to_owned);
+    let pushed = lab.put_bytes(repo, &reference, media_type, body).await;
+    assert_eq!(pushed.status(), StatusCode::CREATED, "{}", pushed.text().await.unwrap());
+    digest
+}
+
+/// A manifest and its size.
+async fn manifest_of(lab: &Lab, repo: &str, digest: &Digest) -> (Value, usize) {
+    let path = format!("/v2/{repo}/manifests/{digest}");
+    let accept = format!("{OCI_MANIFEST}, {OCI_INDEX}");
+    let body = lab.request(Method::GET, &path).header("accept", accept).send().await.unwrap().bytes().await.unwrap();
+    (serde_json::from_slice(&body).unwrap(), body.len())
+}
