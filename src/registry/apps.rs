@@ -156,7 +156,7 @@ pub(super) fn pushed_members(kind: Kind, index: &Manifest) -> Vec<PushedMember> 
 }
 
 /// Whether this is an application, whatever tool made it.
-pub(super) const fn is_application(kind: Kind) -> bool {
+pub const fn is_application(kind: Kind) -> bool {
     matches!(kind, Kind::Application | Kind::CnabBundle | Kind::Compose)
 }
 

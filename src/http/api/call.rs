@@ -1,10 +1,12 @@
 //! One request to the REST interface, and what every endpoint asks of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{Code, Failure};
 use super::path::{self, Parameters};
@@ -13,7 +15,7 @@ use crate::http::{App, Context, RequestBody};
 use crate::model::Caller;
 use crate::model::operation::Requirement;
 use crate::model::permission::Action;
-use crate::oci::RepoName;
+use crate::oci::{Digest, RepoName};
 use crate::registry::Actor;
 use crate::registry::listing::MAX_PAGE;
 
@@ -100,8 +102,8 @@ impl Call<'_> {
         };
         // By way of a map, for an array would be read as the fields in their order.
         let body = if body.is_empty() { b"{}" } else { body.as_ref() };
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).map_err(wrong)?;
-        T::deserialize(serde_json::Value::Object(object)).map_err(wrong)
+        let object: serde_json::Map<String, Value> = serde_json::from_slice(body).map_err(wrong)?;
+        T::deserialize(Value::Object(object)).map_err(wrong)
     }
 }
 
@@ -161,7 +163,7 @@ pub struct Paging {
 }
 
 /// 200 with a page of a list: where the next one begins, and how many entries there are in all, stand in the head.
-pub fn page(body: &serde_json::Value, next: Option<&str>, count: Option<u64>) -> Reply {
+pub fn page(body: &Value, next: Option<&str>, count: Option<u64>) -> Reply {
     let mut answer = reply::json(StatusCode::OK, body);
     if let Some(next) = next.and_then(|next| HeaderValue::from_str(next).ok()) {
         answer.headers_mut().insert("x-next-page-start", next);
@@ -177,5 +179,77 @@ pub fn namespace(name: &RepoName) -> &str {
     match name.namespace() {
         "" => path::NO_NAMESPACE,
         namespace => namespace,
+    }
+}
+
+/// Bytes of members and manifests in one answer, after which a page ends.
+pub const ANSWER: usize = 8 * 1024 * 1024;
+
+/// What the rows of one answer carry beside their own, each made once: bounded together, for one tag may bring a
+/// megabyte, and a thousand tags may point at it.
+#[derive(Debug, Default)]
+pub struct Parts {
+    known: HashMap<Digest, (Option<Value>, usize)>,
+    bytes: usize,
+}
+
+impl Parts {
+    /// What was made for this digest before.
+    pub fn again(&mut self, digest: &Digest) -> Option<Option<Value>> {
+        let (part, bytes) = self.known.get(digest)?;
+        self.bytes += bytes;
+        Some(part.clone())
+    }
+
+    /// Keeps what was made for this digest; `None` when there is nothing to it.
+    pub fn keep(&mut self, digest: &Digest, part: Option<Value>) -> Option<Value> {
+        let bytes = part.as_ref().map_or(0, weight);
+        self.bytes += bytes;
+        self.known.insert(*digest, (part.clone(), bytes));
+        part
+    }
+
+    /// For how many digests something was made.
+    pub fn made(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether an answer has enough of it.
+    pub fn is_enough(&self) -> bool {
+        self.bytes > ANSWER
+    }
+}
+
+/// Bytes of a value as it is sent.
+pub fn weight(value: &Value) -> usize {
+    value.to_string().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn pages_are_bounded_and_flags_are_true_or_false() {
+        let page = |query| Query::parse(Some(query)).page().ok();
+        let paging = |start: Option<&str>, size, count| Some(Paging { start: start.map(str::to_owned), size, count });
+        assert_eq!(page(""), paging(None, PAGE, false));
+        assert_eq!(page("pageSize=&pageStart=&count="), paging(None, PAGE, false));
+        assert_eq!(page("pageStart=a%20b&pageSize=7&count=true"), paging(Some("a b"), 7, true));
+        assert_eq!(page("pageSize=10000&count=1"), paging(None, MAX_PAGE, true));
+        for wrong in ["pageSize=-1", "pageSize=ten", "pageSize=99999999999999999999999", "count=maybe"] {
+            assert_eq!(page(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_a_row_repeats_counts_again() {
+        let (digest, mut parts) = (Digest::of(Algorithm::Sha256, b"x"), Parts::default());
+        assert_eq!(parts.again(&digest), None);
+        parts.keep(&digest, Some(Value::String("x".repeat(ANSWER / 4))));
+        assert!((0..3).all(|_| !parts.is_enough() && parts.again(&digest).is_some()));
+        assert!(parts.is_enough() && parts.made() == 1);
     }
 }

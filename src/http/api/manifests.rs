@@ -1,10 +1,8 @@
 //! Manifests: the list, what a list of manifests lists, deleting one.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
-use super::call::{Call, Outcome, page};
+use super::call::{ANSWER, Call, Outcome, Parts, page, weight};
 use super::error::{Code, Failure};
 use super::tags::{NEVER, delete_reference, time};
 use crate::http::v2::read_list;
@@ -13,10 +11,6 @@ use crate::oci::{Descriptor, Digest, Platform, Reference, RepoName};
 use crate::registry::manifests::{Brief, Line};
 use crate::registry::{Registry, RegistryError};
 
-/// Bytes of commands and layers in one answer, after which a page ends, or shows no more of them.
-const LINES: usize = 4 * 1024 * 1024;
-/// About how many bytes a line has beside its command.
-const LINE: usize = 250;
 /// Manifests of one list that are shown.
 const CHILDREN: usize = 500;
 
@@ -56,10 +50,7 @@ fn digest(text: &str) -> Result<Digest, Failure> {
 
 /// The manifests of one answer, each looked at once.
 #[derive(Default)]
-pub(super) struct Manifests {
-    known: HashMap<Digest, Option<Value>>,
-    lines: usize,
-}
+pub(super) struct Manifests(Parts);
 
 impl Manifests {
     /// A manifest, if it is here.
@@ -69,52 +60,54 @@ impl Manifests {
         repo: &RepoName,
         digest: &Digest,
     ) -> Result<Option<Value>, RegistryError> {
-        if let Some(known) = self.known.get(digest) {
-            return Ok(known.clone());
+        if let Some(known) = self.0.again(digest) {
+            return Ok(known);
         }
+        // Others get their turn between two manifests.
         tokio::task::yield_now().await;
         let manifest = match registry.manifest_brief(repo, digest).await {
             // It went since the list was read.
             Err(RegistryError::ManifestUnknown { .. } | RegistryError::NameUnknown(_)) => None,
-            brief => Some(self.show(&brief?, None)),
+            brief => Some(show(&brief?, None)),
         };
-        self.known.insert(*digest, manifest.clone());
-        Ok(manifest)
+        Ok(self.0.keep(digest, manifest))
     }
 
     pub(super) fn is_enough(&self) -> bool {
-        self.lines > LINES
+        self.0.is_enough()
     }
+}
 
-    /// MSR's `Manifest`; `platform` as an index says it.
-    fn show(&mut self, brief: &Brief, platform: Option<&Platform>) -> Value {
-        let Brief { digest, row, summary, manifest, lines } = brief;
-        let mut own = summary.platforms.first().map(String::as_str).unwrap_or_default().splitn(3, '/');
-        let own = [own.next(), own.next()].map(Option::unwrap_or_default);
-        // An index is for several; what it lists says which.
-        let [os, architecture] = match platform {
-            Some(platform) => [platform.os.as_str(), platform.architecture.as_str()],
-            None if manifest.as_ref().is_some_and(|manifest| manifest.is_index) => ["", ""],
-            None => own,
-        };
-        let config = manifest.as_ref().and_then(|manifest| manifest.config());
-        let room = !self.is_enough();
-        self.lines += lines.iter().map(|line| line.command.len() + LINE).sum::<usize>();
-        let dockerfile: Vec<Value> = if room { lines.iter().map(line).collect() } else { Vec::new() };
-        json!({
-            "digest": digest,
-            "architecture": architecture,
-            "os": os,
-            "osVersion": platform.and_then(|platform| platform.os_version.as_deref()).unwrap_or_default(),
-            "author": row.pusher,
-            "configDigest": config.map(|config| config.digest.to_string()).unwrap_or_default(),
-            "configMediaType": row.config_media_type.as_deref().unwrap_or_default(),
-            "mediaType": row.media_type,
-            "createdAt": time(row.created),
-            "size": row.content_size,
-            "dockerfile": dockerfile,
-        })
-    }
+/// MSR's `Manifest`; `platform` as an index says it.
+fn show(brief: &Brief, platform: Option<&Platform>) -> Value {
+    let Brief { digest, row, summary, manifest, lines } = brief;
+    let mut own = summary.platforms.first().map(String::as_str).unwrap_or_default().splitn(3, '/');
+    let own = [own.next(), own.next()].map(Option::unwrap_or_default);
+    // An index is for several; what it lists says which.
+    let [os, architecture] = match platform {
+        Some(platform) => [platform.os.as_str(), platform.architecture.as_str()],
+        None if manifest.as_ref().is_some_and(|manifest| manifest.is_index) => ["", ""],
+        None => own,
+    };
+    let config = manifest.as_ref().and_then(|manifest| manifest.config());
+    json!({
+        "digest": digest,
+        "architecture": architecture,
+        "os": os,
+        "osVersion": platform.and_then(|platform| platform.os_version.as_deref()).unwrap_or_default(),
+        "author": row.pusher,
+        "configDigest": config.map(|config| config.digest.to_string()).unwrap_or_default(),
+        "configMediaType": row.config_media_type.as_deref().unwrap_or_default(),
+        "mediaType": row.media_type,
+        "createdAt": time(row.created),
+        "size": row.content_size,
+        "dockerfile": lines.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
+/// Takes the lines from a shown manifest: the answer would be too long with them.
+pub(super) fn without_lines(shown: &mut Value) {
+    shown["dockerfile"] = Value::Array(Vec::new());
 }
 
 /// A step that made an image.
@@ -136,7 +129,7 @@ fn line(Line { command, layer }: &Line) -> Value {
 
 /// The manifests that a manifest stands for: those that a list lists, but for what describes others; else itself.
 pub(super) async fn of_list(registry: &Registry, repo: &RepoName, brief: Brief) -> Result<Vec<Value>, RegistryError> {
-    let (mut manifests, mut shown) = (Manifests::default(), Vec::new());
+    let (mut bytes, mut shown) = (0, Vec::new());
     if let Some(index) = brief.manifest.as_ref().filter(|manifest| manifest.is_index) {
         let children =
             index.children().filter(|child| !matches!(role_of_child(index, child), ChildRole::Attestation { .. }));
@@ -145,12 +138,18 @@ pub(super) async fn of_list(registry: &Registry, repo: &RepoName, brief: Brief) 
             let platform = child.platform.as_deref().filter(|platform| platform.is_real());
             shown.push(match registry.manifest_brief(repo, &child.digest).await {
                 Err(RegistryError::ManifestUnknown { .. }) => missing(child, platform),
-                brief => manifests.show(&brief?, platform),
+                brief => show(&brief?, platform),
             });
+            if let Some(shown) = shown.last_mut() {
+                if bytes > ANSWER {
+                    without_lines(shown);
+                }
+                bytes += weight(shown);
+            }
         }
     }
     if shown.is_empty() {
-        shown.push(manifests.show(&brief, None));
+        shown.push(show(&brief, None));
     }
     Ok(shown)
 }

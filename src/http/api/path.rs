@@ -47,7 +47,7 @@ pub fn fit(pattern: &'static str, path: &[&str]) -> Option<Parameters> {
     let fits = fit_each(front, &path[..at], &mut found) && fit_each(back, &path[end..], &mut found);
     let name = path[at..end].iter().map(|segment| decode(segment)).collect::<Option<Vec<_>>>()?.join("/");
     // One component is a namespace, and no repository.
-    (fits && name.contains('/')).then(|| Parameters { repository: Some(name), ..found })
+    (fits && name.contains('/')).then_some(Parameters { repository: Some(name), ..found })
 }
 
 fn fit_each(pattern: &[&'static str], path: &[&str], found: &mut Parameters) -> bool {

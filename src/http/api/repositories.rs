@@ -43,7 +43,8 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
     let paging = call.query.page()?;
     let (registry, access, caller) = (call.app.registry.clone(), call.app.access.clone(), call.caller.clone());
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
-    let (found, next, count) = read_list(paging.size.max(CHUNK), move || {
+    // What the caller may not see is passed over, and there may be much of it.
+    let (found, next, count) = read_list(usize::MAX, move || {
         let mut query = RepoQuery {
             namespace: of.clone(),
             sort: Sort::Name,
@@ -94,9 +95,9 @@ fn count(
 }
 
 /// `GET /repositories/{repository}`.
-pub(super) async fn get(call: Call<'_>) -> Outcome {
+pub(super) fn get(call: &Call<'_>) -> Outcome {
     let details = call.app.registry.repository(call.repo())?;
-    Ok(reply::json(StatusCode::OK, &repository(&call, &mut NamespaceTypes::default(), &details)?))
+    Ok(reply::json(StatusCode::OK, &repository(call, &mut NamespaceTypes::default(), &details)?))
 }
 
 /// `POST /repositories/{namespace}`.
@@ -130,7 +131,7 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
 
 /// `GET /repositories/{repository}/events`: events are written, but nothing reads them yet. An empty list would say that
 /// nothing happened.
-pub(super) async fn events(call: Call<'_>) -> Outcome {
+pub(super) fn events(call: &Call<'_>) -> Outcome {
     call.app.registry.counts(call.repo())?;
     let message = "this version of msr-lite records what happens in a repository, but does not list it here yet";
     Err(Failure::said(Code::NotImplemented, message))

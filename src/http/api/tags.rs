@@ -1,11 +1,9 @@
 //! Tags: the list, one tag or digest, deleting a tag.
 
-use std::collections::{HashMap, HashSet};
-
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::call::{Call, Outcome, page};
+use super::call::{ANSWER, Call, Outcome, Parts, page, weight};
 use super::error::{Code, Failure};
 use super::manifests::{self, Manifests};
 use crate::base::{Page, Timestamp};
@@ -14,7 +12,7 @@ use crate::http::v2::read_list;
 use crate::model::operation::Requirement;
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, Reference, RepoName, Tag};
-use crate::registry::apps::Member;
+use crate::registry::apps::{Member, is_application};
 use crate::registry::delete::DeleteOptions;
 use crate::registry::tags::TagEntry;
 use crate::registry::{Registry, RegistryError};
@@ -86,18 +84,23 @@ pub(super) async fn get(call: Call<'_>) -> Outcome {
     let shown: Vec<Value> =
         shown.into_iter().filter(|shown| fits(shown, "os", os) && fits(shown, "architecture", arch)).collect();
     let mut applications = Applications::default();
-    let mut rows = Vec::new();
+    let (mut rows, mut bytes) = (Vec::new(), 0);
     for entry in &entries {
         let mut row = tag_row(entry);
         if let Some(members) = applications.members(registry, repo, entry).await? {
             row["members"] = members;
         }
-        for manifest in &shown {
+        for manifest in shown.iter().take(ENTRIES - rows.len()) {
             row["manifest"] = manifest.clone();
+            bytes += weight(&row);
+            // The first entry is whole, and so are all but those of giants.
+            if bytes > ANSWER && !rows.is_empty() {
+                row.as_object_mut().and_then(|row| row.remove("members"));
+                manifests::without_lines(&mut row["manifest"]);
+            }
             rows.push(row.clone());
         }
     }
-    rows.truncate(ENTRIES);
     Ok(reply::json(StatusCode::OK, &Value::Array(rows)))
 }
 
@@ -168,10 +171,7 @@ pub(super) fn time(when: Timestamp) -> String {
 
 /// The members of the applications of one answer, each application looked at once.
 #[derive(Default)]
-struct Applications {
-    known: HashMap<Digest, Option<Value>>,
-    asked: HashSet<Digest>,
-}
+struct Applications(Parts);
 
 impl Applications {
     /// The members of what a tag points at, if that is an application.
@@ -181,27 +181,25 @@ impl Applications {
         repo: &RepoName,
         entry: &TagEntry,
     ) -> Result<Option<Value>, RegistryError> {
-        if !matches!(entry.manifest.kind(), Kind::Application | Kind::CnabBundle | Kind::Compose) {
+        if !is_application(entry.manifest.kind()) {
             return Ok(None);
         }
-        if let Some(known) = self.known.get(&entry.digest) {
-            return Ok(known.clone());
+        if let Some(known) = self.0.again(&entry.digest) {
+            return Ok(known);
         }
         // Others get their turn between two applications.
         tokio::task::yield_now().await;
-        self.asked.insert(entry.digest);
         let members = match registry.members(repo, &entry.digest).await {
             // It went since the list was read.
             Err(RegistryError::ManifestUnknown { .. } | RegistryError::NameUnknown(_)) => None,
             members => members?,
         };
         let members = members.map(|members| members.iter().map(member).collect::<Value>());
-        self.known.insert(entry.digest, members.clone());
-        Ok(members)
+        Ok(self.0.keep(&entry.digest, members))
     }
 
     fn is_enough(&self) -> bool {
-        self.asked.len() >= APPLICATIONS
+        self.0.made() >= APPLICATIONS || self.0.is_enough()
     }
 }
 

@@ -210,7 +210,7 @@ mod tests {
             "<time datetime=\"2026-09-21T14:13:20Z\">2026-09-21 14:13 UTC</time>",
             "<time datetime=\"2026-09-21T14:13:20Z\" data-exact>",
             "<code title=\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\">e3b0c44298fc</code>",
-            "<code>&#60;A&#62;</code><button type=\"button\" data-copy hidden>Copy</button>",
+            "<code tabindex=\"0\">&#60;A&#62;</code><button type=\"button\" data-copy hidden>Copy</button>",
             "<a href=\"/r/a\">a&#38;b</a>",
             "<a class=\"button\" rel=\"next\" href=\"/r/a/-/tags?type=image&#38;after=a%2Fb%20c%2B\">Next page</a>",
             "<a class=\"button\" href=\"/r/a/-/tags?type=image&#38;\">First page</a>",
