@@ -6,7 +6,7 @@ use crate::base::{Page, RepoId, Timestamp};
 use crate::meta::manifest::{self, ManifestRow};
 use crate::meta::tag::{Listed as Standing, TagRow};
 use crate::meta::{Read, order, repo, tag};
-use crate::oci::kind::Kind;
+use crate::oci::kind::{Group, Kind};
 use crate::oci::{Digest, Reference, RepoName, Tag};
 
 /// One page of a list and whether more follows.
@@ -48,6 +48,8 @@ pub struct TagQuery {
     /// Only units of this kind. An application's unit holds its invocation image's tag, so a filter for images does
     /// not show that one.
     pub kind: Option<Kind>,
+    /// When no kind is asked for, none of this group: signatures and their like are many, and seldom looked for.
+    pub without: Option<Group>,
     /// Only those whose name contains this text; ASCII case is ignored.
     pub text: Option<String>,
     /// In which order.
@@ -105,8 +107,12 @@ impl Registry {
         self.meta().read(|tx| {
             let id = known(tx, name)?;
             let mut contains = repo::contains(tx, id)?;
-            contains.retain(|(kind, _)| query.kind.is_none_or(|wanted| wanted == *kind));
-            let scope = Scope::new(seal, "tags", query.sort).repo(id);
+            contains.retain(|(kind, _)| match (query.kind, query.without) {
+                (Some(wanted), _) => *kind == wanted,
+                (None, without) => without != Some(kind.about(None).group),
+            });
+            let list = if query.kind.is_none() && query.without.is_some() { "tags without" } else { "tags" };
+            let scope = Scope::new(seal, list, query.sort).repo(id);
             let scope = scope.filter(query.kind.map(Kind::name)).filter(Some(&text));
             let after = scope.place(query.after.as_ref())?;
             let (kinds, chunk) = (contains.iter().map(|(kind, _)| *kind), listing::chunk(limit, !text.is_empty()));

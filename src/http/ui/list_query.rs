@@ -29,6 +29,8 @@ pub(super) struct ListQuery {
     pub(super) untagged_after: Option<Cursor>,
     /// Whether untagged manifests are shown, in a list of tags.
     pub(super) untagged: bool,
+    /// Whether signatures, attestations and bills of materials are shown, in a list of tags of every type.
+    pub(super) signatures: bool,
     /// How many rows a page has.
     pub(super) rows: usize,
 }
@@ -62,6 +64,7 @@ impl ListQuery {
             after: text("after").map(Cursor),
             untagged_after: text("uafter").map(Cursor),
             untagged: fields.ticked("untagged"),
+            signatures: fields.ticked("signatures"),
             rows: rows.transpose()?.unwrap_or(ROWS[0]),
         })
     }
@@ -109,8 +112,8 @@ impl ListQuery {
         if self.sort != Sort::default() {
             query.append_pair("sort", sort_name(self.sort));
         }
-        if self.untagged {
-            query.append_pair("untagged", "1");
+        for (name, _) in [("untagged", self.untagged), ("signatures", self.signatures)].iter().filter(|(_, on)| *on) {
+            query.append_pair(name, "1");
         }
         if self.rows != ROWS[0] {
             query.append_pair("rows", &self.rows.to_string());
@@ -193,7 +196,9 @@ mod tests {
 
     #[test]
     fn an_address_leads_to_the_list_that_it_came_from() {
-        for query in ["", "q=a%26b&ns=lab&type=application&sort=size&rows=100&after=AbC-_", "untagged=1&uafter=x"] {
+        for query in
+            ["", "q=a%26b&ns=lab&type=application&sort=size&rows=100&after=AbC-_", "untagged=1&signatures=1&uafter=x"]
+        {
             let list = read(query).unwrap();
             let address = list.address();
             let (_, again) = address.split_once('?').unwrap_or((&address, ""));

@@ -54,6 +54,8 @@ struct Writer {
     raw: Option<String>,
     /// Where the heading began that is being read.
     heading: Option<Heading>,
+    /// The last heading's level in the text, and those of the headings that it stands below.
+    outline: Vec<HeadingLevel>,
     ids: HashMap<String, u32>,
     /// Alignment of a table's columns, and the column.
     columns: (Vec<Alignment>, usize),
@@ -122,7 +124,7 @@ impl Writer {
         match tag {
             Tag::Paragraph => self.begin("<p>", "</p>\n"),
             Tag::Heading { level, .. } => {
-                let level = shifted(level);
+                let level = self.nested(level);
                 self.heading = Some(Heading { at: self.html.len(), level, text: String::new() });
                 self.open.push("");
             }
@@ -217,6 +219,17 @@ impl Writer {
         self.html.push_str(close);
     }
 
+    /// The level of a heading on the page, where the page's own is the first: one below the heading that it belongs to.
+    /// So a text that begins with a small heading, or leaves one out, skips no level: who goes through a page by its
+    /// headings would look for what is between.
+    fn nested(&mut self, level: HeadingLevel) -> u8 {
+        while self.outline.last().is_some_and(|above| *above >= level) {
+            self.outline.pop();
+        }
+        self.outline.push(level);
+        u8::try_from(self.outline.len() + 1).map_or(6, |level| level.min(6))
+    }
+
     /// Puts the start tag before what stands in the heading: its id is made of that.
     fn end_heading(&mut self) {
         let Some(Heading { at, level, text }) = self.heading.take() else { return };
@@ -242,17 +255,6 @@ fn slug(text: &str) -> String {
         }
     }
     slug
-}
-
-/// One level below the page's own heading.
-fn shifted(level: HeadingLevel) -> u8 {
-    match level {
-        HeadingLevel::H1 => 2,
-        HeadingLevel::H2 => 3,
-        HeadingLevel::H3 => 4,
-        HeadingLevel::H4 => 5,
-        HeadingLevel::H5 | HeadingLevel::H6 => 6,
-    }
 }
 
 /// The address of a link that may be followed: http, https, or without a scheme and on this host.
@@ -316,14 +318,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn headings_leave_no_level_out() {
+        let levels = |text: &str| -> String {
+            html(text).split("<h").skip(1).map(|rest| rest.chars().next().unwrap()).collect()
+        };
+        assert_eq!(levels("# a\n## b\n### c\n# d"), "2342");
+        assert_eq!(levels("## a\n### b\n## c"), "232", "what begins small begins below the page's heading");
+        assert_eq!(levels("###### a\n# b\n#### c\n## d"), "2233");
+        assert_eq!(levels("# a\n## b\n### c\n#### d\n##### e\n###### f"), "234566");
+    }
+
+    #[test]
     fn the_usual_forms() {
         for (text, expected) in [
             (
                 "# One\n\ntwo *three* **four** `five`",
                 "<h2 id=\"md-one\">One</h2>\n<p>two <em>three</em> <strong>four</strong> <code>five</code></p>\n",
             ),
-            ("###### Deep", "<h6 id=\"md-deep\">Deep</h6>\n"),
-            ("## A b\n## A b", "<h3 id=\"md-a-b\">A b</h3>\n<h3 id=\"md-a-b-2\">A b</h3>\n"),
+            ("###### Deep", "<h2 id=\"md-deep\">Deep</h2>\n"),
+            ("## A b\n## A b", "<h2 id=\"md-a-b\">A b</h2>\n<h2 id=\"md-a-b-2\">A b</h2>\n"),
             ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
             ("3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>\n"),
             ("```sh\na < b\n```", "<pre tabindex=\"0\"><code>a &lt; b\n</code></pre>\n"),

@@ -11,6 +11,7 @@ use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Outcome, Visit, kind_words};
 use crate::base::Timestamp;
 use crate::meta::manifest::ManifestRow;
+use crate::oci::kind::{Group, Kind};
 use crate::oci::{Digest, Reference, RepoName};
 use crate::registry::listing::{Cursor, Sort};
 use crate::registry::tags::{TagEntry, TagQuery, TagUnit};
@@ -31,6 +32,8 @@ struct TagsPage {
     commands: Vec<Command>,
     /// How many manifests have no tag.
     untagged: Option<u64>,
+    /// How many tags are signatures, attestations or bills of materials.
+    signatures: u64,
     loose: Option<Loose>,
     deleted: bool,
     push: Option<String>,
@@ -107,6 +110,7 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
     let details = registry.repository(repo)?;
     let wanted = TagQuery {
         kind: query.kind,
+        without: (!query.signatures).then_some(Group::Trust),
         text: query.text.clone(),
         sort: query.sort,
         after: query.after.clone(),
@@ -147,6 +151,7 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
         row_choices: query.row_choices(),
         commands,
         untagged: details.untagged,
+        signatures: details.entry.contains.iter().filter(|(kind, _)| is_signature(*kind)).map(|(_, count)| count).sum(),
         loose,
         deleted: visit.query.get("done") == Some("deleted"),
         push: head.may_push.then(|| push_commands(&visit.ctx.authority, repo)),
@@ -154,6 +159,11 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
         query,
     };
     Ok(render(StatusCode::OK, &page))
+}
+
+/// Whether it says something about something else, for who verifies that.
+fn is_signature(kind: Kind) -> bool {
+    kind.about(None).group == Group::Trust
 }
 
 impl TagsPage {

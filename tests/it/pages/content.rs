@@ -253,6 +253,32 @@ on_each_engine! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signatures_are_shown_when_they_are_asked_for() {
+    let lab = Lab::new(Mode::Normal).await;
+    let repo = "admin/web";
+    let (_, image) = lab.push_image(repo, "1", b"layer").await;
+    let tag = format!("sha256-{}.sig", image.hex());
+    let config = br#"{"architecture":"","os":""}"#;
+    let signature = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "config": descriptor("application/vnd.oci.image.config.v1+json", &lab.push_blob(repo, config).await, config.len()),
+        "layers": [descriptor("application/vnd.dev.cosign.simplesigning.v1+json", &lab.push_blob(repo, b"s").await, 1)],
+    });
+    assert_eq!(lab.put_manifest(repo, &tag, OCI_MANIFEST, &signature).await.status(), StatusCode::CREATED);
+    let mut browser = Browser::signed_in(&lab, "admin").await;
+    let tags = browser.get("/r/admin/web/-/tags").await;
+    tags.has(&["signatures and SBOMs (1)", "1 in all"]);
+    assert_eq!(rows(&tags), ["1"]);
+    for query in ["signatures=1&sort=name&q=sha", "type=signature"] {
+        let shown = browser.get(&format!("/r/admin/web/-/tags?{query}")).await;
+        assert_eq!(rows(&shown), [tag.as_str()]);
+        shown.has(&["Cosign signature", "cosign download signature localhost"]);
+    }
+    assert_eq!(lab.delete("/v2/admin/web/manifests/1").await.status(), StatusCode::ACCEPTED);
+    browser.get("/r/admin/web/-/tags").await.has(&["Only signatures and their like are tagged here."]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invocation_image_without_a_tag_has_a_row() {
     let lab = Lab::new(Mode::Normal).await;
     let app = push_app(&lab, Wanted { client: Client::CnabToOci, ..Wanted::default() }).await;
