@@ -115,7 +115,7 @@ impl Header {
         let pinned = Reference::Digest(*digest);
         let target = Target { host: &visit.ctx.authority, repo, reference, subject: row.subject };
         let may_delete = visit.may(Requirement::Repository(repo, Action::Delete));
-        let tags = details.tags.iter().filter_map(|tag| tag.name.as_ref());
+        let names = details.tags.iter().filter_map(|tag| tag.name.as_ref());
         let annotations = &details.manifest.annotations;
         let annotation_rows = if active == first { ROWS } else { 0 };
         let mut room = Room::new();
@@ -136,7 +136,7 @@ impl Header {
             pulled: row.pulled,
             missing: details.missing.iter().take(MISSING).copied().collect(),
             missing_count: details.missing.len(),
-            tags: tags.take(TAGS).map(|tag| tag_link(repo, tag)).collect(),
+            tags: names.take(TAGS).map(|tag| tag_link(repo, tag)).collect(),
             more_tags: details.tags.len() > TAGS,
             parents: parents(details, asked),
             subject: details.manifest.subject.as_ref().map(|subject| digest_link(repo, &subject.digest)),
