@@ -36,6 +36,11 @@ async fn in_colours(dark: bool) -> BTreeSet<String> {
         browser.look(Look { dark, ..Look::default() }).await;
     })
     .await;
+    assert!(
+        walk.hostile >= 20,
+        "only {} pages show what an attacker wrote: the stock does not reach them",
+        walk.hostile
+    );
     let led_to = std::mem::take(&mut walk.led_to);
     walk.is_faultless();
     let listed: BTreeSet<String> = pages::all(&stock).iter().map(|page| form(&page.path)).collect();

@@ -123,6 +123,8 @@ pub(crate) struct Walk {
     pub(crate) faults: Vec<String>,
     /// The paths to which pages lead.
     pub(crate) led_to: BTreeSet<String>,
+    /// How many pages showed hostile words, as text.
+    pub(crate) hostile: usize,
 }
 
 impl Walk {
@@ -149,6 +151,8 @@ impl Walk {
                 self.fault(page, line);
             }
         }
+        let words = browser.run("return document.querySelector('main').textContent", json!([])).await;
+        self.hostile += usize::from(words.as_str().is_some_and(|words| words.contains("<img src=x data-hostile")));
         let script = "const all = [...document.querySelectorAll('*')]; const bad = []; \
             for (const e of document.querySelectorAll(arguments[0])) bad.push('became an element: ' + e.outerHTML); \
             for (const e of all) for (const a of e.attributes) { \
