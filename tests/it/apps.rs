@@ -41,7 +41,7 @@ fn all_present(app: &App) -> Vec<(MemberRole, &'static str, Option<Digest>, Memb
 }
 
 on_each_engine! {
-    /// A regression test: lists counted a layer that two children share twice, details once.
+    // A regression test: lists counted a layer that two children share twice, details once.
     async fn lists_and_details_agree_about_the_size(lab) {
         let app = app_fixture(&lab).await;
         let seen = application(&lab, app.repo, "0.1.0").await.unwrap();
