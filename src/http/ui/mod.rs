@@ -17,7 +17,7 @@ use crate::access::session::{Session, csrf_text};
 use crate::base::Secret;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
-use crate::model::{Caller, Principal};
+use crate::model::{Caller, Event, Principal};
 use crate::pki::SubjectName;
 use crate::registry::Actor;
 
@@ -144,7 +144,12 @@ impl Visit<'_> {
 
     /// Who changes something, for the record.
     pub fn actor(&self) -> Actor {
-        Actor { principal: self.caller.principal.clone(), address: Some(self.ctx.client.to_string()) }
+        let agent = &self.agent[..self.agent.floor_char_boundary(Event::AGENT)];
+        Actor {
+            address: Some(self.ctx.client.to_string()),
+            agent: (!agent.is_empty()).then(|| agent.to_owned()),
+            ..Actor::new(self.caller.principal.clone())
+        }
     }
 
     /// Where to sign in, and come back from to this page.
