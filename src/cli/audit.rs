@@ -77,7 +77,8 @@ pub fn run(context: &Context, command: &AuditCommand) -> Result<Exit, CliError> 
             if let Some(file) = key {
                 let pem = std::fs::read_to_string(file).map_err(|error| cannot("read", file, &error))?;
                 let key = PublicKey::parse(&pem);
-                let key = key.ok_or_else(|| CliError::failed(format!("{} holds no P-256 public key", file.display())))?;
+                let key =
+                    key.ok_or_else(|| CliError::failed(format!("{} holds no P-256 public key", file.display())))?;
                 verifier = verifier.with_key(key);
             }
             if let Some(file) = against {

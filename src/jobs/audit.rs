@@ -17,7 +17,11 @@ pub(super) async fn verification(registry: &Registry) -> Result<(), JobError> {
     if report.is_whole() {
         tracing::debug!(chains, events = report.events(), "the record of events is whole");
     } else {
-        tracing::error!(chains, whole, "the record of events is not whole: run msr-lite audit verify, which says where");
+        tracing::error!(
+            chains,
+            whole,
+            "the record of events is not whole: run msr-lite audit verify, which says where"
+        );
     }
     Ok(())
 }

@@ -123,7 +123,21 @@ impl Registry {
         let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
         let (recent, audit) = (pull::Recent::default(), audit::Audit::default());
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, seal, gc, audit }))
+        Self(Arc::new(Inner {
+            meta,
+            blobs,
+            clock,
+            settings,
+            bodies,
+            recent,
+            tick,
+            jobs,
+            trace,
+            usage,
+            seal,
+            gc,
+            audit,
+        }))
     }
 
     /// The metadata store.

@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod error;
+pub(super) mod events;
 mod manifests;
 pub mod path;
 mod repositories;

@@ -23,6 +23,7 @@ use crate::registry::Actor;
 
 mod about;
 mod account;
+mod activity;
 mod application;
 mod artifact;
 pub mod assets;
@@ -69,7 +70,7 @@ pub type Outcome = Result<Reply, Failure>;
 
 /// Whether a path is one of the pages' (or of their assets).
 pub fn is_page(path: &str) -> bool {
-    const EXACT: [&str; 7] = ["/", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs"];
+    const EXACT: [&str; 8] = ["/", "/activity", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs"];
     const UNDER: [&str; 5] = ["/r/", "/a/", "/system", "/account", "/docs/"];
     EXACT.contains(&path) || UNDER.iter().any(|under| path.starts_with(under))
 }
@@ -330,6 +331,7 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Repository(repo, RepositoryPage::Manifest(reference, page)) if *page != ManifestPage::Delete => {
             manifest::serve(visit, repo, reference, *page).await
         }

@@ -66,8 +66,7 @@ pub enum ObjectType {
 
 impl ObjectType {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Repository, Self::Tag, Self::Manifest, Self::Blob, Self::Account, Self::Registry];
+    pub const ALL: [Self; 6] = [Self::Repository, Self::Tag, Self::Manifest, Self::Blob, Self::Account, Self::Registry];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {

@@ -171,10 +171,7 @@ fn source(
 ) -> Result<Source, RegistryError> {
     let Some(id) = of else {
         let place = place.and_then(|place| place.try_into().ok()).map(EventId);
-        return Ok(Source::All {
-            from: query.since.map(id_from),
-            before: place.or_else(|| query.until.map(id_from)),
-        });
+        return Ok(Source::All { from: query.since.map(id_from), before: place.or_else(|| query.until.map(id_from)) });
     };
     let chain = Chain(Some(id));
     let begin = event::checkpoint(tx, chain)?.map_or(1, |checkpoint| checkpoint.seq + 1);
@@ -199,9 +196,10 @@ impl ActivityQuery {
         if self.result.is_some_and(|result| result != event.result)
             || self.since.is_some_and(|since| event.time < since)
             || self.until.is_some_and(|until| event.time >= until)
-            || self.actor.as_deref().is_some_and(|actor| {
-                event.actor.name() != actor && (event.what.account() != Some(actor))
-            })
+            || self
+                .actor
+                .as_deref()
+                .is_some_and(|actor| event.actor.name() != actor && (event.what.account() != Some(actor)))
         {
             return false;
         }

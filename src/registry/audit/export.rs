@@ -174,8 +174,7 @@ impl Registry {
                 let is_first = mark.is_none();
                 let mark = mark.unwrap_or(Mark { time: now, stage: Stage::Next(None), chains: 0, events: 0 });
                 let (key, registry) = (&*key, registry.as_str());
-                let mut page =
-                    Writer { tx, wanted: &wanted, only, key, registry, lines: Vec::new(), bytes: 0, mark };
+                let mut page = Writer { tx, wanted: &wanted, only, key, registry, lines: Vec::new(), bytes: 0, mark };
                 if is_first {
                     page.note(&Note::Export {
                         version: VERSION,

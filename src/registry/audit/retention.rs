@@ -84,11 +84,8 @@ fn old(tx: &impl Read, chain: Chain, keep: Keep, now: Timestamp) -> Result<Optio
         checkpoint.as_ref().map_or((1, None), |checkpoint| (checkpoint.seq + 1, Some(checkpoint.hash)));
     let too_many = keep.events.map_or(0, |most| (head.seq + 1).saturating_sub(first).saturating_sub(most));
     let before = keep.time.map_or(Timestamp(0), |time: Duration| now.minus(time));
-    let mut found = Old {
-        places: Vec::new(),
-        end: head,
-        removed: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.removed),
-    };
+    let mut found =
+        Old { places: Vec::new(), end: head, removed: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.removed) };
     for (place, id) in event::places(tx, chain, first, STEP)? {
         let seq = first + found.places.len() as u64;
         let value = event::value(tx, id)?.filter(|_| place == seq);

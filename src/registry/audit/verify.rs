@@ -222,7 +222,10 @@ impl Verifier {
         match note {
             Note::Export { version, registry, time, wanted, key } => {
                 if version != VERSION {
-                    self.fail(Fault::Changed, format!("this export is of version {version}; a newer msr-lite reads it"));
+                    self.fail(
+                        Fault::Changed,
+                        format!("this export is of version {version}; a newer msr-lite reads it"),
+                    );
                 }
                 let own = PublicKey::parse(&key);
                 if own.is_none() {
@@ -510,8 +513,11 @@ impl Open {
             }
         }
         for (from, to) in runs {
-            let words =
-                if from == to { format!("event {from} is missing") } else { format!("events {from} to {to} are missing") };
+            let words = if from == to {
+                format!("event {from} is missing")
+            } else {
+                format!("events {from} to {to} are missing")
+            };
             self.report.problem(Fault::Missing, Some(from), words);
         }
         self.report
