@@ -290,7 +290,7 @@ mod tests {
             refusals.write(false).await.unwrap();
             assert_eq!(told(&meta).len(), 1);
             refusals.flush().await.unwrap();
-            assert_eq!(told(&meta)[1], (Some("alice".to_owned()), 5_000));
+            assert!(told(&meta).contains(&(Some("alice".to_owned()), 5_000)));
             clock.advance(Duration::from_mins(1));
             assert!(refusals.0.note(refusal("alice", "192.0.2.7")), "a new minute");
         }
@@ -319,7 +319,7 @@ mod tests {
         let told = told(&meta);
         assert!(told.len() <= 5 * IN_ALL as usize + WAITING + 1, "{}", told.len());
         assert_eq!(told.iter().map(|(_, times)| times).sum::<u64>(), sent, "none is left uncounted");
-        assert_eq!(told.last().unwrap().0, None, "what found no room is one");
+        assert_eq!(told.iter().filter(|(account, _)| account.is_none()).count(), 1, "what found no room is one");
     }
 
     #[tokio::test]
