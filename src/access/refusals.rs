@@ -8,7 +8,7 @@
 //! that no longer fitted. So one flush in five minutes makes at most 50 rows a minute, whatever is sent. A crash loses
 //! what was counted and not written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ struct State {
     told: u32,
     sources: HashMap<(String, String), u32>,
     /// What was told in this minute: the same again is counted only.
-    told_already: HashMap<Same, ()>,
+    told_already: HashSet<Same>,
     waiting: HashMap<Same, Waiting>,
     /// What found no room.
     others: Option<(u64, Timestamp, Timestamp)>,
@@ -175,11 +175,11 @@ impl Inner {
             return false;
         }
         let told = state.sources.get(&(who.clone(), from.clone())).copied().unwrap_or_default();
-        let due = !state.told_already.contains_key(&same) && told < PER_SOURCE && state.told < IN_ALL;
+        let due = !state.told_already.contains(&same) && told < PER_SOURCE && state.told < IN_ALL;
         if due {
             state.told += 1;
             state.sources.insert((who, from), told + 1);
-            state.told_already.insert(same.clone(), ());
+            state.told_already.insert(same.clone());
         } else if state.waiting.len() >= WAITING {
             let (times, since, _) = state.others.unwrap_or((0, now, now));
             state.others = Some((times + 1, since, now));
@@ -192,7 +192,7 @@ impl Inner {
     fn take(&self, all: bool) -> Vec<(Same, Waiting)> {
         let mut state = self.state.lock();
         let mut taken: Vec<_> = state.waiting.extract_if(|_, waiting| all || waiting.due).collect();
-        taken.sort_by(|(_, one), (_, other)| one.since.cmp(&other.since));
+        taken.sort_by_key(|(_, waiting)| waiting.since);
         if let Some((times, since, last)) = state.others.take_if(|_| all) {
             let refusal = Refusal {
                 actor: Principal::Anonymous,

@@ -9,6 +9,8 @@ use clap::Subcommand;
 
 use super::{CliError, Context, Exit};
 use crate::base::Timestamp;
+use crate::model::event::chain::Chain;
+use crate::oci::RepoName;
 use crate::registry::audit::export::{ExportPage, Mark, Wanted};
 use crate::registry::audit::key::PublicKey;
 use crate::registry::audit::verify::{ChainReport, Report, Verifier};
@@ -70,6 +72,12 @@ pub fn run(context: &Context, command: &AuditCommand) -> Result<Exit, CliError> 
     match command {
         AuditCommand::Export { repo, since, out } => {
             let since = since.as_deref().map(time).transpose()?;
+            if let Some(repo) = repo
+                && Chain::parse(repo).is_none()
+                && let Err(error) = RepoName::parse(repo)
+            {
+                return Err(CliError { exit: Exit::Usage, message: format!("--repo {repo}: {error}") });
+            }
             export(context, &Wanted { repo: repo.clone(), since }, out.as_deref())
         }
         AuditCommand::Verify { file, against, key } => {
@@ -198,7 +206,9 @@ fn verify_file(file: &Path, mut verifier: Verifier) -> Result<Report, CliError> 
 
 fn verify_registry(context: &Context, mut verifier: Verifier) -> Result<Report, CliError> {
     pages(context, &Wanted::default(), |page| {
-        page.lines.iter().for_each(|line| verifier.line(line));
+        for line in &page.lines {
+            verifier.line(line);
+        }
         Ok(())
     })?;
     Ok(verifier.finish())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use msr_lite::meta::{Mode, event};
+use msr_lite::meta::{Mode, event, tables};
 use msr_lite::registry::audit::export::Wanted;
 use msr_lite::registry::audit::verify::Verifier;
 use reqwest::{Method, StatusCode};
@@ -35,7 +35,9 @@ async fn is_whole(lab: &Lab) {
     let (mut verifier, mut mark) = (Verifier::new(), None);
     loop {
         let page = lab.server.registry().export_events(&Wanted::default(), mark).await.unwrap();
-        page.lines.iter().for_each(|line| verifier.line(line));
+        for line in &page.lines {
+            verifier.line(line);
+        }
         mark = page.next;
         if mark.is_none() {
             break;
@@ -48,7 +50,7 @@ async fn is_whole(lab: &Lab) {
 on_each_engine! {
     async fn what_happened_is_listed_in_the_words_of_msr(lab) {
         lab.push_image("lab/app", "1", b"one").await;
-        lab.clock.advance(Duration::from_secs(60));
+        lab.clock.advance(Duration::from_mins(1));
         lab.push_image("lab/app", "2", b"two").await;
         for _ in 0..3 {
             assert_eq!(lab.get("/v2/lab/app/manifests/2").await.status(), StatusCode::OK);
@@ -152,6 +154,9 @@ on_each_engine! {
             "config": { "mediaType": "application/json", "digest": format!("sha256:{}", "0".repeat(64)), "size": 2 } });
         let invalid = lab.put_manifest("lab/app", "2", OCI_MANIFEST, &missing).await;
         assert_eq!(invalid.status(), StatusCode::CREATED, "no refusal");
+        let deleted = lab.anonymous(Method::DELETE, "/api/v0/repositories/lab/app");
+        let deleted = deleted.basic_auth("alice", Some(&lab.password)).send().await.unwrap();
+        assert_eq!(deleted.status(), StatusCode::NOT_FOUND);
         settle(&lab).await;
 
         let (refused, _) = events(&lab, "admin", "/events?result=refused&pageSize=100").await;
@@ -162,6 +167,7 @@ on_each_engine! {
         };
         assert_eq!((count("put_manifest"), count("delete_manifest"), count("sign_in")), (1, 20, 1), "{refused:#?}");
         assert!(refused.len() < 10, "the same is counted: {}", refused.len());
+        assert_eq!(count("api_delete_repository"), 1);
         let put = refused.iter().find(|event| event["operation"] == "put_manifest").unwrap();
         assert_eq!(put["actor"], "alice");
         assert_eq!(put["reason"], "alice may not see lab/app");
@@ -264,8 +270,7 @@ on_each_engine! {
             let count = |table| lab.server.registry().meta().read(|tx| {
                 msr_lite::meta::Read::range(tx, table, &[], None, 10_000)
             }).map(|rows| rows.len()).map_err(|error: msr_lite::meta::MetaError| error).unwrap();
-            use msr_lite::meta::tables::{EVENT, EVENT_BY_CHAIN, EVENT_HEAD};
-            [EVENT, EVENT_BY_CHAIN, EVENT_HEAD].map(count)
+            [tables::EVENT, tables::EVENT_BY_CHAIN, tables::EVENT_HEAD].map(count)
         };
         lab.push_image("lab/app", "1", b"one").await;
         let before = rows(&lab);

@@ -350,8 +350,14 @@ fn what(event: &Event) -> String {
             "put_manifest" | "start_upload" | "push_blob" | "append_upload" | "finish_upload" | "mount_blob" => {
                 "tried to push to"
             }
-            "delete_manifest" | "delete_tag" | "delete_blob" => "tried to delete in",
-            "delete_repository" => "tried to delete",
+            "delete_repository" | "api_delete_repository" => "tried to delete",
+            "delete_manifest"
+            | "delete_tag"
+            | "delete_blob"
+            | "api_delete_tag"
+            | "api_delete_manifest"
+            | "page_delete" => "tried to delete in",
+            "api_change_repository" | "page_settings" => "tried to change",
             _ => "tried to use",
         },
     };

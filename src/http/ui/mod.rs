@@ -159,6 +159,19 @@ impl Visit<'_> {
         if self.here == "/" { "/login".to_owned() } else { format!("/login?next={next}") }
     }
 
+    /// Puts on record that somebody who signed in may not do what a form asks for.
+    fn note_refusal(&self, refused: &Failure) {
+        let because = match refused {
+            Failure::Forbidden(because) | Failure::NotFound(because) if !self.is_get() => because,
+            _ => return,
+        };
+        let repo = match &self.page {
+            PageRequest::Repository(repo, _) => Some(repo),
+            _ => None,
+        };
+        self.app.registry.note_denied(self.actor(), repo, self.page.name(), because);
+    }
+
     /// Fails unless the caller may see this page.
     fn check(&self) -> Result<(), Failure> {
         let allowed = |allowed: bool, because: &str| match (allowed, self.caller.is_signed_in()) {
@@ -315,7 +328,7 @@ async fn admit(
             return Err(Failure::Forbidden(message.into()));
         }
     }
-    visit.check()?;
+    visit.check().inspect_err(|refused| visit.note_refusal(refused))?;
     match &visit.page {
         PageRequest::Home => Ok(home(visit)),
         PageRequest::Login => login::serve(visit).await,

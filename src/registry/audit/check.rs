@@ -38,7 +38,9 @@ impl Registry {
             mark = page.next;
             let more = mark.is_some();
             verifier = tokio::task::spawn_blocking(move || {
-                page.lines.iter().for_each(|line| verifier.line(line));
+                for line in &page.lines {
+                    verifier.line(line);
+                }
                 verifier
             })
             .await

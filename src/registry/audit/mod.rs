@@ -91,20 +91,19 @@ impl Registry {
         if let Some(key) = self.0.audit.key.get() {
             return Ok(Arc::clone(key));
         }
-        let row = match self.meta().read(|tx| event::audit_key(tx))? {
-            Some(row) => row,
-            None => {
-                let fresh = AuditKey::generate(self.clock().now());
-                let made = self.meta().write(move |tx| {
-                    // Looked at again inside: somebody else may have come first.
-                    if let Some(row) = event::audit_key(tx)? {
-                        return Ok(row);
-                    }
-                    event::put_audit_key(tx, &fresh);
-                    Ok::<_, RegistryError>(fresh.clone())
-                });
-                made.await?
-            }
+        let row = if let Some(row) = self.meta().read(event::audit_key)? {
+            row
+        } else {
+            let fresh = AuditKey::generate(self.clock().now());
+            let made = self.meta().write(move |tx| {
+                // Looked at again inside: somebody else may have come first.
+                if let Some(row) = event::audit_key(tx)? {
+                    return Ok(row);
+                }
+                event::put_audit_key(tx, &fresh);
+                Ok::<_, RegistryError>(fresh.clone())
+            });
+            made.await?
         };
         let key = Arc::new(AuditKey::read(&row)?);
         Ok(Arc::clone(self.0.audit.key.get_or_init(|| key)))

@@ -66,7 +66,8 @@ impl Lab {
     fn happen(&self, repo: Option<RepoId>, count: usize) {
         for _ in 0..count {
             let happened = self.event(&format!("user-{}", self.clock.now().0 % 7));
-            let written = self.registry.meta().write_blocking(move |tx| event::append(tx, repo, &[happened.clone()]));
+            let written =
+                self.registry.meta().write_blocking(move |tx| event::append(tx, repo, std::slice::from_ref(&happened)));
             written.unwrap();
             self.clock.advance(Duration::from_secs(1));
         }
@@ -110,7 +111,9 @@ fn name(text: &str) -> RepoName {
 
 fn verify(lines: &[impl AsRef<str>]) -> Report {
     let mut verifier = Verifier::new();
-    lines.iter().for_each(|line| verifier.line(line.as_ref()));
+    for line in lines {
+        verifier.line(line.as_ref());
+    }
     verifier.finish()
 }
 
@@ -290,14 +293,18 @@ async fn a_chain_that_was_cut_is_found_by_its_head_and_by_an_earlier_export() {
     let lines = lab.lines(&Wanted::default()).await;
     assert!(verify(&lines).is_whole(), "nothing in the store tells");
     let mut verifier = Verifier::new().against(&earlier);
-    lines.iter().for_each(|line| verifier.line(line));
+    for line in &lines {
+        verifier.line(line);
+    }
     let report = verifier.finish();
     assert_eq!(faults(&report, Some(REPO)), [(Fault::Rewritten, Some(8))], "{report:#?}");
 
     // And so it does when others were written in their place.
     blocking(&lab, |lab| lab.happen(Some(REPO), 5)).await;
     let mut verifier = Verifier::new().against(&earlier);
-    lab.lines(&Wanted::default()).await.iter().for_each(|line| verifier.line(line));
+    for line in &lab.lines(&Wanted::default()).await {
+        verifier.line(line);
+    }
     assert_eq!(faults(&verifier.finish(), Some(REPO)), [(Fault::Rewritten, Some(10))]);
 }
 
@@ -328,7 +335,9 @@ async fn a_file_that_was_changed_is_found() {
     assert!(report.chains.iter().any(|chain| chain.problems[..].iter().any(|p| p.fault == Fault::Forged)));
     // Whoever knows the key sees that it is another one.
     let mut verifier = Verifier::new().with_key(other.0.public());
-    lines.iter().for_each(|line| verifier.line(line));
+    for line in &lines {
+        verifier.line(line);
+    }
     assert!(verifier.finish().problems.iter().any(|problem| problem.fault == Fault::Forged));
     assert!(!verify(&[""; 0]).is_whole() && !verify(&["{}", "no line"]).is_whole());
 }
@@ -358,7 +367,9 @@ async fn what_is_old_goes_and_the_rest_verifies_from_the_checkpoint() {
         let chain = report.chains.iter().find(|chain| chain.chain == Chain(Some(REPO))).unwrap();
         assert_eq!((chain.first, chain.events, chain.removed), (551, 300, 550));
         let mut verifier = Verifier::new().against(&earlier);
-        lab.lines(&Wanted::default()).await.iter().for_each(|line| verifier.line(line));
+        for line in &lab.lines(&Wanted::default()).await {
+            verifier.line(line);
+        }
         assert!(verifier.finish().is_whole(), "an earlier export agrees");
 
         lab.clock.advance(Duration::from_hours(25));
@@ -525,7 +536,7 @@ async fn a_list_is_paged_and_filtered_and_shows_what_may_be_seen() {
     blocking(&lab, |lab| {
         let mut sign_in = lab.event("bob");
         sign_in.what = Happening::SignedIn { account: "bob".to_owned() };
-        lab.registry.meta().write_blocking(move |tx| event::append(tx, None, &[sign_in.clone()])).unwrap();
+        lab.registry.meta().write_blocking(move |tx| event::append(tx, None, std::slice::from_ref(&sign_in))).unwrap();
         let mut pulled = lab.event("alice");
         (pulled.address, pulled.agent) = (Some("192.0.2.7".to_owned()), Some("podman".to_owned()));
         pulled.what = Happening::Pulled {
@@ -535,7 +546,10 @@ async fn a_list_is_paged_and_filtered_and_shows_what_may_be_seen() {
             times: 2,
             since: NOW,
         };
-        lab.registry.meta().write_blocking(move |tx| event::append(tx, Some(REPO), &[pulled.clone()])).unwrap();
+        lab.registry
+            .meta()
+            .write_blocking(move |tx| event::append(tx, Some(REPO), std::slice::from_ref(&pulled)))
+            .unwrap();
     })
     .await;
     let everything = |_: &RepoName| Sight::Everything;
@@ -592,6 +606,21 @@ async fn a_list_is_paged_and_filtered_and_shows_what_may_be_seen() {
     assert_eq!(list(&all, &bob(&everything)).len(), 1);
     assert_eq!(list(&all, &admin).len(), 15);
     assert_eq!(list(&of_repo, &admin).len(), 0, "the new one has no past");
+}
+
+/// How long it takes to put an event on record, for a person who asks: `cargo test --release --lib -- --ignored
+/// time_of_an_event --nocapture`.
+#[test]
+#[ignore = "it measures"]
+fn time_of_an_event() {
+    let lab = Lab::new(Mode::Normal, Keep::default());
+    let events: Vec<Event> = (0..300).map(|n| lab.event(&n.to_string())).collect();
+    let started = Clock::system();
+    for _ in 0..100 {
+        let events = events.clone();
+        lab.registry.meta().write_blocking(move |tx| event::append(tx, Some(REPO), &events)).unwrap();
+    }
+    println!("{} ms for 30,000 events, {} bytes each", started.steady(), lab.value(Some(REPO), 30_000).len());
 }
 
 /// A store of schema 2, as it was written before there were chains.
