@@ -135,7 +135,7 @@ impl Access {
             };
             let what = Happening::PasswordChanged { account: owned.clone() };
             let address = peer.map(|peer| peer.to_string());
-            event::put(tx, None, &Event { id, time: now, actor, address, what });
+            event::append(tx, None, &[Event { address, ..Event::new(id, now, actor, what) }])?;
             Ok(())
         });
         written.await?;

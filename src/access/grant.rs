@@ -35,7 +35,7 @@ impl Access {
         let token = self.0.keys.sign(sub, revision, scopes.clone(), issued_at, expires_in.as_secs());
         // A client that refreshes keeps the refresh token that it has.
         let refresh = match &account {
-            Some(account) if offline && !refreshed => match self.new_refresh_token(account, client).await {
+            Some(account) if offline && !refreshed => match self.new_refresh_token(account, client, peer).await {
                 Ok(refresh) => Some(refresh),
                 // Pulls and deletes must still be possible; the client keeps the password instead.
                 Err(AccessError::Store(MetaError::DiskFull)) => None,

@@ -5,6 +5,7 @@
 //!   `throttle` slows down who guesses;
 //! - `grant` answers the token service, `token` signs and verifies bearer tokens, `refresh` keeps refresh tokens;
 //! - [`decide`](mod@decide) says what a caller may do;
+//! - [`refusals`] puts on record what was refused;
 //! - `accounts` makes accounts and sets passwords.
 //!
 //! Everything that is remembered (sign-ins, verified tokens) carries the account's revision and is compared with the
@@ -27,6 +28,7 @@ pub mod decide;
 mod grant;
 pub mod password;
 mod refresh;
+pub mod refusals;
 pub mod session;
 mod sign_in;
 mod throttle;
@@ -143,6 +145,7 @@ struct Inner {
     sign_ins: sign_in::SignIns,
     keys: token::Keys,
     tokens: sign_in::Tokens,
+    refusals: refusals::Refusals,
 }
 
 impl Access {
@@ -156,6 +159,7 @@ impl Access {
     /// On a thread that drives async tasks, as [`Engine::write_blocking`] does.
     pub fn open(meta: Engine, clock: Clock, settings: AccessSettings) -> Result<Self, AccessError> {
         let keys = token::open(&meta, clock.now())?;
+        let refusals = refusals::Refusals::new(meta.clone(), clock.clone());
         Ok(Self(Arc::new(Inner {
             meta,
             clock,
@@ -165,7 +169,13 @@ impl Access {
             sign_ins: sign_in::SignIns::new(),
             keys,
             tokens: sign_in::Tokens::new(),
+            refusals,
         })))
+    }
+
+    /// What puts refusals on record.
+    pub fn refusals(&self) -> &refusals::Refusals {
+        &self.0.refusals
     }
 
     /// The registry's id: the audience of its tokens.

@@ -89,9 +89,15 @@ pub const LEASE: Table = Table("lease");
 /// repo, digest → steady time in ms, raw u64: when this repository last lost a blob or manifest that it had.
 pub const LOST: Table = Table("lost");
 
-/// event id → [`crate::model::Event`].
+/// event id → [`crate::model::event::chain::Recorded`]: what happened, by time.
 pub const EVENT: Table = Table("event");
-/// repo, event id → (): the events of a repository, in order.
+/// chain (the repository's id, 0 for what belongs to none), u64 number → event id: the events of a chain, in order.
+pub const EVENT_BY_CHAIN: Table = Table("event_by_chain");
+/// chain → [`crate::model::event::chain::Head`]: where a chain ends.
+pub const EVENT_HEAD: Table = Table("event_head");
+/// chain → [`crate::model::event::chain::Checkpoint`]: where a chain begins whose oldest events were removed.
+pub const EVENT_CHECKPOINT: Table = Table("event_checkpoint");
+/// repo, event id → (): the events of a repository in schema 2; emptied by the migration to schema 3.
 pub const EVENT_BY_REPO: Table = Table("event_by_repo");
 
 /// job id → [`crate::model::Job`].
@@ -150,6 +156,9 @@ pub const ALL: &[Table] = &[
     LEASE,
     LOST,
     EVENT,
+    EVENT_BY_CHAIN,
+    EVENT_HEAD,
+    EVENT_CHECKPOINT,
     EVENT_BY_REPO,
     JOB,
     JOB_DUE,

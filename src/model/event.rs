@@ -1,5 +1,8 @@
 //! Events: what happened, in the past tense, versioned. Written in the transaction that made them true.
 
+pub mod chain;
+pub mod msr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{EventId, RepoId, Timestamp};
@@ -20,8 +23,63 @@ pub struct Event {
     /// From which address, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// With which program, as it calls itself; at most [`Event::AGENT`] bytes of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// By which access token or policy, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// Whether it was done.
+    #[serde(default, skip_serializing_if = "Outcome::is_done")]
+    pub result: Outcome,
+    /// Why it was refused, or allowed: the decision's own sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What.
     pub what: Happening,
+}
+
+impl Event {
+    /// The most bytes of a program's name for itself.
+    pub const AGENT: usize = 128;
+    /// The most bytes of a reason.
+    pub const REASON: usize = 512;
+
+    /// Something that was done; whoever knows more of it sets the other fields.
+    pub fn new(id: EventId, time: Timestamp, actor: Principal, what: Happening) -> Self {
+        Self { id, time, actor, address: None, agent: None, via: None, result: Outcome::Done, reason: None, what }
+    }
+}
+
+/// Whether what an event tells of was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was.
+    #[default]
+    Done,
+    /// It was not: the registry said no.
+    Refused,
+}
+
+impl Outcome {
+    /// Its name in queries, exports and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Done, Self::Refused].into_iter().find(|outcome| outcome.as_str() == word)
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
 }
 
 /// What happened. Variants and fields are only ever added.
@@ -126,6 +184,78 @@ pub enum Happening {
         /// Whose.
         account: String,
     },
+    /// Somebody signed in to the pages, or was given a token that lasts (`docker login`).
+    SignedIn {
+        /// Who.
+        account: String,
+    },
+    /// A manifest was pulled. Pulls are noted in memory and written down every few minutes, those of the same manifest by
+    /// the same name, account, address and program as one; a crash loses what was not written yet.
+    Pulled {
+        /// From where.
+        name: RepoName,
+        /// By which tag; `None` when by digest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<Tag>,
+        /// Which.
+        digest: Digest,
+        /// How often.
+        times: u64,
+        /// When for the first time; the event's own time is that of the last.
+        since: Timestamp,
+    },
+    /// Something was asked for and refused. Like refusals within a short time are one.
+    Refused {
+        /// In which repository, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<RepoName>,
+        /// What was asked for, as the access log names it: `put_manifest`, `sign_in`, `bearer_token`, …
+        operation: String,
+        /// Whose account it is about, where that is not the actor's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// How often.
+        times: u64,
+        /// When for the first time; the event's own time is that of the last.
+        since: Timestamp,
+    },
+}
+
+impl Happening {
+    /// The repository that it is about.
+    pub const fn repository(&self) -> Option<&RepoName> {
+        match self {
+            Self::RepositoryCreated { name, .. }
+            | Self::RepositoryChanged { name }
+            | Self::RepositoryDeleted { name, .. }
+            | Self::ManifestPushed { name, .. }
+            | Self::TagPushed { name, .. }
+            | Self::TagDeleted { name, .. }
+            | Self::ManifestDeleted { name, .. }
+            | Self::ManifestCollected { name, .. }
+            | Self::BlobDeleted { name, .. }
+            | Self::Pulled { name, .. } => Some(name),
+            Self::Refused { name, .. } => name.as_ref(),
+            Self::PasswordChanged { .. } | Self::SignedIn { .. } => None,
+        }
+    }
+
+    /// The account that it is about.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::PasswordChanged { account } | Self::SignedIn { account } => Some(account),
+            Self::Refused { account, .. } => account.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How often it happened.
+    pub const fn times(&self) -> u64 {
+        match self {
+            Self::Pulled { times, .. } | Self::Refused { times, .. } => *times,
+            _ => 1,
+        }
+    }
 }
 
 /// A member of an application that was pushed.

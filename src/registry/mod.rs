@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod apps;
+pub mod audit;
 mod cache;
 pub mod catalog;
 pub mod commit;
@@ -72,12 +73,21 @@ pub struct Actor {
     pub principal: Principal,
     /// The client's address, where there is one.
     pub address: Option<String>,
+    /// What the client calls itself, where it says so.
+    pub agent: Option<String>,
+    /// By which access token or policy, where that is known.
+    pub via: Option<String>,
 }
 
 impl Actor {
+    /// A principal of whom no more is known.
+    pub fn new(principal: Principal) -> Self {
+        Self { principal, address: None, agent: None, via: None }
+    }
+
     /// The registry itself.
     pub fn system() -> Self {
-        Self { principal: Principal::System, address: None }
+        Self::new(Principal::System)
     }
 }
 
@@ -103,6 +113,7 @@ struct Inner {
     /// What seals the marks of pages, once it was needed.
     seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
+    audit: audit::Audit,
 }
 
 impl Registry {
@@ -111,8 +122,22 @@ impl Registry {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
         let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
-        let recent = pull::Recent::default();
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, seal, gc }))
+        let (recent, audit) = (pull::Recent::default(), audit::Audit::default());
+        Self(Arc::new(Inner {
+            meta,
+            blobs,
+            clock,
+            settings,
+            bodies,
+            recent,
+            tick,
+            jobs,
+            trace,
+            usage,
+            seal,
+            gc,
+            audit,
+        }))
     }
 
     /// The metadata store.

@@ -24,6 +24,7 @@ use crate::oci::Digest;
 use crate::ops::Status;
 use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
 use crate::ops::gc::{GcReply, GcRequest};
+use crate::registry::audit::export::{ExportPage, Mark, Wanted};
 use crate::registry::kinds::Reindexed;
 
 /// The socket's name in the data directory.
@@ -58,6 +59,13 @@ pub enum AdminRequest {
     Cert(CertRequest),
     /// `msr-lite gc …`. Answered by [`AdminAnswer::Gc`].
     Gc(GcRequest),
+    /// One page of `msr-lite audit export`. Answered by [`AdminAnswer::Events`].
+    Events {
+        /// What is wanted.
+        wanted: Wanted,
+        /// Where to go on; `None` to begin.
+        mark: Option<Mark>,
+    },
     /// Decide again what manifests are, from behind this one on. Answered by [`AdminAnswer::Reindexed`].
     Reindex {
         /// Where to go on; `None` to begin.
@@ -86,6 +94,8 @@ pub enum AdminAnswer {
     Certificate(Box<CertReply>),
     /// What there is to say about garbage collection.
     Gc(Box<GcReply>),
+    /// A page of an export.
+    Events(ExportPage),
     /// How far indexing has come.
     Reindexed(Reindexed),
     /// It was not done.

@@ -47,7 +47,7 @@ impl Lab {
         reference: impl ToString,
         options: DeleteOptions,
     ) -> Result<(), RegistryError> {
-        let actor = Actor { principal: Principal::User { name: "admin".into(), admin: true }, address: None };
+        let actor = Actor::new(Principal::User { name: "admin".into(), admin: true });
         let reference = Reference::parse(&reference.to_string()).unwrap();
         self.server.registry().delete_with(actor, &repo.parse().unwrap(), &reference, options).await
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
 
+mod activity;
 mod api;
 mod app_deletion;
 mod app_fixture;

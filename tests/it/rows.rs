@@ -40,7 +40,8 @@ fn id_of(key: &[u8]) -> u64 {
 pub(crate) fn nothing_of(lab: &Lab, id: RepoId) {
     let engine = lab.server.registry().meta();
     let bytes = id.0.to_be_bytes();
-    for &table in tables::ALL.iter().filter(|table| ![tables::EVENT, tables::EVENT_BY_REPO].contains(table)) {
+    let events = [tables::EVENT, tables::EVENT_BY_CHAIN, tables::EVENT_HEAD, tables::EVENT_CHECKPOINT];
+    for &table in tables::ALL.iter().filter(|table| !events.contains(table)) {
         for (key, value) in rows(engine, table) {
             let in_key = key.windows(bytes.len()).any(|part| part == bytes);
             let in_value = value == record::encode(&id);

@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod error;
+pub(super) mod events;
 mod manifests;
 pub mod path;
 mod repositories;
@@ -25,6 +26,7 @@ use super::body::RequestBody;
 use super::reply::{Asker, OperationName, Reply};
 use super::request::Context;
 use super::ui::csrf;
+use crate::model::permission::Verdict;
 
 /// Where it begins.
 pub const PREFIX: &str = "/api/v0";
@@ -80,7 +82,16 @@ async fn ask(
     };
     let query = Query::parse(head.uri.query());
     let call = Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, body };
+    let (actor, named) = (call.actor(), call.path.repository.clone());
     let outcome = carry_out(endpoint, &head.method, call).await;
+    if let Err(Failure::Denied(decision)) = &outcome
+        && matches!(decision.verdict, Verdict::Forbidden | Verdict::Hidden)
+        && !matches!(head.method, Method::GET | Method::HEAD)
+    {
+        let repo = named.as_deref().and_then(|path| path.split_once('/'));
+        let repo = repo.and_then(|(namespace, name)| path::repository(namespace, name).ok());
+        app.registry.note_denied(actor, repo.as_ref(), endpoint.name, &decision.because);
+    }
     let mut reply = outcome.unwrap_or_else(|failure| error::show(ctx, &failure, (hidden.0, &hidden.1)));
     reply.extensions_mut().insert(Asker(who.name().to_owned()));
     reply

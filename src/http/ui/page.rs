@@ -30,6 +30,8 @@ pub enum Nav {
     Elsewhere,
     /// Repositories and what is in them.
     Repositories,
+    /// What happened.
+    Activity,
     /// The registry itself.
     System,
     /// Who is signed in.

@@ -20,6 +20,7 @@ use crate::registry::tags::TagEntry;
 pub(super) enum Tab {
     Info,
     Tags,
+    Activity,
     Settings,
     /// A page behind one of them.
     Other,
@@ -79,7 +80,10 @@ impl Head {
 
     /// Whether this tab is shown, for the templates.
     pub(super) fn is(&self, tab: &str) -> bool {
-        matches!((self.tab, tab), (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Settings, "settings"))
+        matches!(
+            (self.tab, tab),
+            (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Activity, "activity") | (Tab::Settings, "settings")
+        )
     }
 }
 
