@@ -3,10 +3,11 @@
 use askama::Template;
 use hyper::StatusCode;
 
+use super::manifest::NAME;
 use super::page::{Frame, Nav, render};
 use super::repository::{Head, Tab};
 use super::routes::{ManifestPage, manifest_path, repository_path};
-use super::{Failure, Outcome, Visit, errors, redirect};
+use super::{Failure, Outcome, Visit, errors, redirect, shown};
 use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
@@ -30,6 +31,8 @@ struct DeletePage {
     gone: Vec<String>,
     /// Bytes that the whole frees.
     frees: u64,
+    /// Whether it may be less: other repositories may need them, which is not for everybody to know.
+    at_most: bool,
     /// Whether applications take their invocation images' tags with them.
     with_invocation: bool,
     /// The same page with the other choice; `None` when there is nothing to choose.
@@ -71,19 +74,20 @@ impl Line {
         let path = manifest_path(repo, &line.reference, ManifestPage::Overview);
         // What was asked for needs no other reason.
         let why = if line.why.is_empty() { "it was chosen".to_owned() } else { line.why };
-        Self { text, full, path, what: line.what, why }
+        // A component's name and a platform's are their author's words.
+        Self { text, full, path, what: shown::line(&line.what, NAME), why }
     }
 }
 
 impl Item {
-    fn new(repo: &RepoName, reference: Reference, digest: Digest, plan: DeletePlan) -> Self {
+    fn new(repo: &RepoName, reference: Reference, digest: Digest, plan: DeletePlan, sees_all: bool) -> Self {
         let lines = |lines: Vec<PlanLine>| lines.into_iter().map(|line| Line::new(repo, line)).collect();
         Self {
             reference,
             digest,
             goes: lines(plan.goes),
             stays: lines(plan.stays),
-            frees: plan.frees,
+            frees: if sees_all { plan.frees } else { plan.frees_here },
             refused: plan.refused.map(|words| errors::sentence(&words)),
             invocation: plan.with_invocation.map(|tag| tag.to_string()),
         }
@@ -108,7 +112,7 @@ impl Asked {
     }
 
     fn options(self) -> DeleteOptions {
-        DeleteOptions { with_invocation: self.with_invocation, force: self.force }
+        DeleteOptions { with_invocation: self.with_invocation, force: self.force, seen: None }
     }
 }
 
@@ -161,7 +165,8 @@ async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: V
             last = Some("Somebody pushed another manifest under its name meanwhile. Look again at what goes.".into());
             continue;
         }
-        let deleted = visit.app.registry.delete_with(visit.actor(), repo, &item.reference, asked.options());
+        let options = DeleteOptions { seen: Some(item.digest), ..asked.options() };
+        let deleted = visit.app.registry.delete_with(visit.actor(), repo, &item.reference, options);
         match deleted.await {
             // What went with another one is gone, as was wanted.
             Ok(()) | Err(RegistryError::ManifestUnknown { .. }) => {}
@@ -187,6 +192,7 @@ struct Plans {
 /// Plans each by itself: applications first, for what belongs to them goes with them.
 fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
     let registry = &visit.app.registry;
+    let sees_all = visit.may(Requirement::Catalog);
     let (mut items, mut gone) = (Vec::new(), Vec::new());
     for reference in references {
         let digest = match reference {
@@ -199,7 +205,7 @@ fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: As
         };
         let plan = registry.plan_deletion(repo, reference, asked.options());
         match (digest, plan) {
-            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan)),
+            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan, sees_all)),
             (None, _) | (_, Err(RegistryError::ManifestUnknown { .. })) => gone.push(reference.clone()),
             (_, Err(error)) => return Err(error.into()),
         }
@@ -238,6 +244,7 @@ fn page(
         head: Head::new(visit, &details, Tab::Other),
         title,
         frees: items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.frees)),
+        at_most: !visit.may(Requirement::Catalog),
         other_choice: has_choice.then(|| other_choice(&action, references, asked)),
         with_invocation: asked.with_invocation,
         refused: items.iter().any(|item| item.refused.is_some()),
