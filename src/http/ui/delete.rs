@@ -12,8 +12,8 @@ use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
 use crate::oci::{Digest, Reference, RepoName};
-use crate::registry::RegistryError;
 use crate::registry::delete::{DeleteOptions, DeletePlan, PlanLine};
+use crate::registry::{Registry, RegistryError};
 
 /// The most that one form deletes.
 const AT_ONCE: usize = 100;
@@ -155,11 +155,11 @@ pub(super) async fn several(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
 async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: Vec<Reference>) -> Outcome {
     let asked = Asked::read(visit)?;
     if visit.is_get() {
-        return page(visit, repo, action, &references, asked, StatusCode::OK, None);
+        return page(visit, repo, action, &references, asked, StatusCode::OK, None).await;
     }
     check(visit, repo)?;
     let (mut refused, mut last) = (Vec::new(), None);
-    for item in plans(visit, repo, &references, asked)?.items {
+    for item in plans(visit, repo, &references, asked).await?.items {
         if !visit.form.all("digest").any(|digest| digest == item.digest.to_string()) {
             refused.push(item.reference);
             last = Some("Somebody pushed another manifest under its name meanwhile. Look again at what goes.".into());
@@ -179,7 +179,7 @@ async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: V
     }
     match last {
         None => Ok(redirect(&format!("{}/-/tags?done=deleted", repository_path(repo)))),
-        Some(problem) => page(visit, repo, action, &refused, asked, StatusCode::CONFLICT, Some(problem)),
+        Some(problem) => page(visit, repo, action, &refused, asked, StatusCode::CONFLICT, Some(problem)).await,
     }
 }
 
@@ -189,27 +189,13 @@ struct Plans {
     gone: Vec<Reference>,
 }
 
-/// Plans each by itself: applications first, for what belongs to them goes with them.
-fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
-    let registry = &visit.app.registry;
-    let sees_all = visit.may(Requirement::Catalog);
-    let (mut items, mut gone) = (Vec::new(), Vec::new());
-    for reference in references {
-        let digest = match reference {
-            Reference::Digest(digest) => Some(*digest),
-            Reference::Tag(_) => match registry.tags_of(repo, reference, 1) {
-                Ok(entries) => entries.first().map(|entry| entry.digest),
-                Err(RegistryError::ManifestUnknown { .. }) => None,
-                Err(error) => return Err(error.into()),
-            },
-        };
-        let plan = registry.plan_deletion(repo, reference, asked.options());
-        match (digest, plan) {
-            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan, sees_all)),
-            (None, _) | (_, Err(RegistryError::ManifestUnknown { .. })) => gone.push(reference.clone()),
-            (_, Err(error)) => return Err(error.into()),
-        }
-    }
+/// Plans each by itself: applications first, for what belongs to them goes with them. A hundred plans may look at half a
+/// million parts, so that is no work for a thread that serves others.
+async fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
+    let (registry, sees_all) = (visit.app.registry.clone(), visit.may(Requirement::Catalog));
+    let (repo, references) = (repo.clone(), references.to_vec());
+    let read = tokio::task::spawn_blocking(move || read_plans(&registry, &repo, &references, asked, sees_all)).await;
+    let (mut items, gone) = read.map_err(|error| Failure::Fault(error.to_string()))??;
     items.sort_by_key(|item| item.invocation.is_none());
     if asked.with_invocation {
         // These go with their applications, and need no line of their own.
@@ -219,7 +205,35 @@ fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: As
     Ok(Plans { items, gone })
 }
 
-fn page(
+/// The plans, and what is not there.
+fn read_plans(
+    registry: &Registry,
+    repo: &RepoName,
+    references: &[Reference],
+    asked: Asked,
+    sees_all: bool,
+) -> Result<(Vec<Item>, Vec<Reference>), RegistryError> {
+    let (mut items, mut gone) = (Vec::new(), Vec::new());
+    for reference in references {
+        let digest = match reference {
+            Reference::Digest(digest) => Some(*digest),
+            Reference::Tag(_) => match registry.tags_of(repo, reference, 1) {
+                Ok(entries) => entries.first().map(|entry| entry.digest),
+                Err(RegistryError::ManifestUnknown { .. }) => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let plan = registry.plan_deletion(repo, reference, asked.options());
+        match (digest, plan) {
+            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan, sees_all)),
+            (None, _) | (_, Err(RegistryError::ManifestUnknown { .. })) => gone.push(reference.clone()),
+            (_, Err(error)) => return Err(error),
+        }
+    }
+    Ok((items, gone))
+}
+
+async fn page(
     visit: &Visit<'_>,
     repo: &RepoName,
     action: String,
@@ -228,7 +242,7 @@ fn page(
     status: StatusCode,
     problem: Option<String>,
 ) -> Outcome {
-    let Plans { items, gone } = plans(visit, repo, references, asked)?;
+    let Plans { items, gone } = plans(visit, repo, references, asked).await?;
     if items.is_empty() && problem.is_none() {
         let reference = gone.into_iter().next().map_or_else(String::new, |reference| reference.to_string());
         return Err(Failure::NotFound(format!("Repository {repo} has no manifest {reference}; it may be deleted.")));
