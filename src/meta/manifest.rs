@@ -41,8 +41,8 @@ pub struct ManifestRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<Digest>,
     /// Bytes of its body and of all that it and its children refer to, each digest once: blobs as their descriptors
-    /// say, and children too when they were not here yet. Beyond 100 children each counts by itself, with what it may
-    /// share. Taken at the last push or reindexing.
+    /// say, and children too when they were not here yet. Beyond 100 children (or 4 MiB of them) each counts by itself,
+    /// with what it may share. Taken at the last push or reindexing.
     #[serde(default)]
     pub content_size: u64,
     /// How many of its references were not here when it was last pushed.

@@ -17,8 +17,10 @@ use crate::oci::{Digest, Manifest};
 const TAGS_AT_ONCE: usize = 30;
 /// How deep indexes are followed: an application lists multi-arch components, which list images.
 const DEPTH: usize = 4;
-/// The most children that one count opens, as it runs in the writer: what is beyond counts as it was counted itself.
+/// The most children that one count opens, and the most bytes of theirs, as it runs in the writer: what is beyond counts
+/// as it was counted itself.
 const CHILDREN: usize = 100;
+const CHILDREN_BYTES: u64 = 4 << 20;
 
 /// The invocation image that an application or CNAB bundle lists; the first, where several are (CNAB 1.0 §101 allows it,
 /// no client makes it).
@@ -32,7 +34,7 @@ pub(super) fn invocation(read: &Manifest) -> Option<Digest> {
 /// # Errors
 /// When the store fails.
 pub(super) fn content_size(tx: &impl Read, repo: RepoId, read: &Manifest, size: u64) -> Result<u64, RegistryError> {
-    let mut count = Count { tx, repo, seen: HashSet::new(), open: CHILDREN, sum: size };
+    let mut count = Count { tx, repo, seen: HashSet::new(), open: CHILDREN, bytes: CHILDREN_BYTES, sum: size };
     count.add(read, DEPTH)?;
     Ok(count.sum)
 }
@@ -42,8 +44,9 @@ struct Count<'t, T> {
     tx: &'t T,
     repo: RepoId,
     seen: HashSet<Digest>,
-    /// Children that may still be opened.
+    /// Children that may still be opened, and bytes of theirs.
     open: usize,
+    bytes: u64,
     sum: u64,
 }
 
@@ -60,11 +63,12 @@ impl<T: Read> Count<'_, T> {
             };
             match here {
                 None => self.sum = self.sum.saturating_add(descriptor.size),
-                Some(row) if depth == 0 || self.open == 0 => {
+                Some(row) if depth == 0 || self.open == 0 || self.bytes < row.size => {
                     self.sum = self.sum.saturating_add(row.content_size.max(row.size));
                 }
                 Some(row) => {
                     self.open -= 1;
+                    self.bytes -= row.size;
                     self.sum = self.sum.saturating_add(row.size);
                     let body = manifest::body(self.tx, &descriptor.digest, row.size)?;
                     if let Ok(child) = Manifest::from_stored(row.media_type, &body) {

@@ -269,7 +269,7 @@ async fn go(lab: &Lab, step: &Step) -> Result<(), RegistryError> {
             registry.delete_manifest(Actor::system(), &name(repo), &Reference::Tag(tag(which))).await
         }
         Step::DeleteUnit { repo, tag: which, with_invocation } => {
-            let options = DeleteOptions { with_invocation: *with_invocation, force: true };
+            let options = DeleteOptions { with_invocation: *with_invocation, force: true, seen: None };
             registry.delete_with(Actor::system(), &name(repo), &Reference::Tag(tag(which)), options).await
         }
         Step::DeleteManifest { repo, what } => {

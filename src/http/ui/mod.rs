@@ -332,7 +332,7 @@ async fn admit(
     visit.check().inspect_err(|refused| visit.note_refusal(refused))?;
     match &visit.page {
         PageRequest::Home => Ok(home(visit)),
-        PageRequest::Login => login::serve(visit).await,
+        PageRequest::Login => login::serve(visit, token).await,
         PageRequest::Logout => login::sign_out(visit, token).await,
         PageRequest::Welcome => welcome::serve(visit),
         PageRequest::Account => account::serve(visit),

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 
 use super::{Browser, Page, add_user, encoded};
 use crate::app_fixture::app_fixture;
-use crate::harness::{Lab, on_each_engine};
+use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, on_each_engine};
 
 const TAGS: &str = "/r/admin/lab-words/-/tags";
 
@@ -163,4 +163,36 @@ async fn only_an_administrator_forces() {
     assert_eq!(forced.status, StatusCode::FORBIDDEN);
     forced.has(&["Only an administrator"]);
     assert_eq!(lab.head("/v2/alice/words/manifests/0.1.0-invoc").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deletion_frees_does_not_tell_what_others_hold() {
+    let lab = Lab::new(Mode::Normal).await;
+    add_user(&lab, "alice").await;
+    let guess = crate::harness::noise(50_000, 7);
+    lab.push_image("alice/guess", "1", &guess).await;
+    let mut alice = Browser::signed_in(&lab, "alice").await;
+    let path = "/r/alice/guess/-/tags/1/delete";
+    let frees = |page: Page| {
+        let (_, rest) = page.text.split_once("Collection frees ").expect("it says what is freed");
+        rest.split("</span>").next().unwrap().to_owned()
+    };
+    let before = frees(alice.get(path).await);
+    lab.push_image("admin/hidden", "1", &guess).await;
+    assert_eq!(frees(alice.get(path).await), before, "a repository that she may not see has the same layer");
+    let mut admin = Browser::signed_in(&lab, "admin").await;
+    assert_ne!(frees(admin.get(path).await), before, "who sees all is told exactly");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_platform_turns_the_words_of_a_deletion_around() {
+    let lab = Lab::new(Mode::Normal).await;
+    let (image, digest) = lab.push_image("admin/odd", "image", b"layer").await;
+    let mut child = descriptor(OCI_MANIFEST, &digest, image.to_string().len());
+    child["platform"] = serde_json::json!({ "os": super::HOSTILE, "architecture": "x".repeat(5_000) });
+    let index = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child] });
+    assert_eq!(lab.put_manifest("admin/odd", "odd", OCI_INDEX, &index).await.status(), StatusCode::CREATED);
+    let page = Browser::signed_in(&lab, "admin").await.get("/r/admin/odd/-/tags/odd/delete").await;
+    page.has(&["platform &#60;img"]);
+    page.lacks(&["\u{202e}", "\u{2066}", &"x".repeat(1_000)]);
 }
