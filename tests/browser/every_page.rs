@@ -13,7 +13,7 @@ use crate::stock::stock;
 /// Paths that pages lead to and that are no pages: the way to trust, for programs.
 const NO_PAGES: [&str; 5] = ["/ca.crt", "/trust", "/trust.sh", "/", "/ca"];
 
-/// The key that leads from one thing to the next, and the one that follows a link (W3C WebDriver, "Keyboard actions").
+/// The key that leads from one thing to the next, and the one that follows a link (W3C `WebDriver`, "Keyboard actions").
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
@@ -42,7 +42,7 @@ async fn in_colours(dark: bool) -> BTreeSet<String> {
         walk.hostile
     );
     let led_to = std::mem::take(&mut walk.led_to);
-    walk.is_faultless();
+    walk.assert_faultless();
     let listed: BTreeSet<String> = pages::all(&stock).iter().map(|page| form(&page.path)).collect();
     led_to.iter().map(|path| form(path)).filter(|form| !listed.contains(form)).collect()
 }
@@ -83,7 +83,7 @@ in_browser! {
             let differs = |one: &[String], other: &[String]| one.iter().filter(|word| !other.contains(word)).cloned().collect::<Vec<_>>();
             let moves = ["system", "system-storage"].contains(&page.name.as_str());
             let (more, less) = (differs(&with[at], &without), differs(&without, &with[at]));
-            if !moves && !(more.is_empty() && less.is_empty()) {
+            if !(moves || more.is_empty() && less.is_empty()) {
                 walk.fault(page, format!("with script {more:?}, without {less:?}"));
             }
             let copies = "return [...document.querySelectorAll('[data-copy], [data-all]')].filter(e => e.checkVisibility()).map(e => e.outerHTML)";
@@ -93,7 +93,7 @@ in_browser! {
             at += 1;
         })
         .await;
-        walk.is_faultless();
+        walk.assert_faultless();
     }
 
     /// The first key leads to the skip link, which shows itself and leads to the content; whatever can have the focus
@@ -134,7 +134,7 @@ in_browser! {
             }
         })
         .await;
-        walk.is_faultless();
+        walk.assert_faultless();
     }
 }
 

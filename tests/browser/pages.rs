@@ -134,7 +134,7 @@ impl Walk {
 
     /// Fails if there was any, with all of them.
     #[track_caller]
-    pub(crate) fn is_faultless(self) {
+    pub(crate) fn assert_faultless(self) {
         assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
     }
 

@@ -1,4 +1,4 @@
-//! As much of WebDriver (W3C, "WebDriver Level 2") as the tests need: a chromedriver process and one session in it.
+//! As much of `WebDriver` (W3C, "`WebDriver` Level 2") as the tests need: a chromedriver process and one session in it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -158,7 +158,7 @@ impl Session {
         self.ask(Method::POST, "/execute/sync", &json!({ "script": script, "args": arguments })).await
     }
 
-    /// A command of the Chrome DevTools protocol.
+    /// A command of the Chrome `DevTools` protocol.
     pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.ask(Method::POST, "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
     }
