@@ -7,7 +7,7 @@ use crate::stock::stock;
 
 /// The text of the row of a table that begins with this name.
 async fn row(browser: &Browser<'_>, name: &str) -> String {
-    let script = "return [...document.querySelectorAll('main tbody tr')].filter(row => [...row.querySelectorAll('td.tag, td:first-child')].some(cell => cell.innerText.trim() === arguments[0])).map(row => row.innerText.replaceAll(/\\s+/g, ' '))";
+    let script = include_str!("scripts/row.js");
     let rows = browser.run(script, serde_json::json!([name])).await;
     let rows = crate::browser::strings(&rows);
     assert_eq!(rows.len(), 1, "rows of {name}: {rows:?} in\n{}", browser.text().await);

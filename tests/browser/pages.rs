@@ -134,7 +134,7 @@ impl Walk {
 
     /// Fails if there was any, with all of them.
     #[track_caller]
-    pub(crate) fn assert_faultless(self) {
+    pub(crate) fn end(self) {
         assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
     }
 
@@ -153,13 +153,7 @@ impl Walk {
         }
         let words = browser.run("return document.querySelector('main').textContent", json!([])).await;
         self.hostile += usize::from(words.as_str().is_some_and(|words| words.contains("<img src=x data-hostile")));
-        let script = "const all = [...document.querySelectorAll('*')]; const bad = []; \
-            for (const e of document.querySelectorAll(arguments[0])) bad.push('became an element: ' + e.outerHTML); \
-            for (const e of all) for (const a of e.attributes) { \
-              if (a.name.startsWith('on') || a.name === 'style') bad.push(`${a.name} at ${e.outerHTML.slice(0, 200)}`); \
-              if (['href', 'src', 'action'].includes(a.name) && /^\\s*(javascript|data|vbscript):/i.test(a.value)) bad.push(e.outerHTML); } \
-            for (const e of performance.getEntriesByType('resource')) if (new URL(e.name).origin !== location.origin) bad.push('loaded ' + e.name); \
-            return bad";
+        let script = include_str!("scripts/sound.js");
         for fault in strings(&browser.run(script, json!([MARKED])).await) {
             self.fault(page, fault);
         }
@@ -167,10 +161,7 @@ impl Walk {
 
     /// No page is wider than its window.
     pub(crate) async fn fits(&mut self, browser: &Browser<'_>, page: &Page, width: u32) {
-        let script = "const page = document.scrollingElement; if (page.scrollWidth <= innerWidth) return []; \
-            const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 \
-              && !e.parentElement.closest('.scroll, pre, .copy')); \
-            return [`${page.scrollWidth} wide in ${innerWidth}: ` + wide.slice(0, 3).map(e => e.outerHTML.slice(0, 160)).join(' | ')]";
+        let script = include_str!("scripts/fits.js");
         for fault in strings(&browser.run(script, json!([])).await) {
             self.fault(page, format!("at {width}: {fault}"));
         }

@@ -41,6 +41,16 @@ fn all_present(app: &App) -> Vec<(MemberRole, &'static str, Option<Digest>, Memb
 }
 
 on_each_engine! {
+    // A regression test: lists counted a layer that two children share twice, details once.
+    async fn lists_and_details_agree_about_the_size(lab) {
+        let app = app_fixture(&lab).await;
+        let seen = application(&lab, app.repo, "0.1.0").await.unwrap();
+        assert_eq!((seen.manifest.content_size, seen.size), (app.size, app.size));
+        let multi = seen.members[2].digest.unwrap();
+        let multi = details(&lab, app.repo, multi).await;
+        assert_eq!(multi.row.content_size, multi.size);
+    }
+
     async fn what_docker_app_0_8_pushes_is_one_unit(lab) {
         let app = app_fixture(&lab).await;
         let digest = app.digest.to_string();

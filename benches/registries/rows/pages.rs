@@ -23,6 +23,8 @@ const ASKED: [Asked; 2] = [Asked::CpuAtMost(5000.0), Asked::P99AtMost(5.0)];
 const SORTS: [&str; 3] = ["pushed", "name", "size"];
 
 const APPLICATION: &str = "bench/application";
+/// A repository of images as others push them: complete, for a platform.
+const IMAGES: &str = "bench/images";
 /// Components of the application.
 const COMPONENTS: u64 = 8;
 
@@ -43,6 +45,7 @@ pub(super) fn prepare(bench: &Bench<'_>, targets: &[&Target]) -> Result<Option<P
         return Ok(None);
     }
     push_application(target, place)?;
+    push_images(target, place)?;
     runtime()?.block_on(async {
         let mut visitor = Visitor::sign_in(target, place).await?;
         let count = lists::size(bench.options);
@@ -65,7 +68,7 @@ pub(super) fn prepare(bench: &Bench<'_>, targets: &[&Target]) -> Result<Option<P
         for path in rows.iter().flat_map(|(_, paths)| paths) {
             visitor.get(path).await?;
         }
-        let cold = visitor.cold(&format!("/r/{TAGS}/-/tags")).await?;
+        let cold = visitor.cold(&format!("/r/{IMAGES}/-/tags")).await?;
         Ok(Some(Pages { cookie: visitor.cookie, rows, cold }))
     })
 }
@@ -173,6 +176,20 @@ fn cookies(answer: &Answer) -> Result<String> {
 
 fn between<'t>(text: &'t str, before: &str, behind: &str) -> Option<&'t str> {
     text.split_once(before)?.1.split_once(behind).map(|(between, _)| between)
+}
+
+/// More tags than the tags page has rows.
+fn push_images(target: &Target, place: &Place) -> Result<()> {
+    let headers = target.sign_in(&["repository:bench/images:pull,push"])?;
+    runtime()?.block_on(async {
+        let mut connection = Connection::open(&place.endpoint).await?;
+        connection.push_blob(&place.endpoint, &headers, IMAGES, &Blob::config(), None).await?;
+        for number in 0..60 {
+            let (tag, manifest) = (format!("1.{number}.0"), Blob::manifest(&[], 2000 + number));
+            connection.push_manifest(&place.endpoint, &headers, IMAGES, &tag, &manifest).await?;
+        }
+        Ok(())
+    })
 }
 
 /// An application as cnab-to-oci pushes it.
