@@ -9,7 +9,7 @@ use super::tables::{META, REPO, REPO_BY_NAME, REPO_COUNTER, REPO_DELETED, REPO_L
 use super::{MetaError, Read, WriteTx, tag};
 use crate::base::{RepoId, Timestamp};
 use crate::oci::RepoName;
-use crate::oci::kind::Kind;
+use crate::oci::kind::{Group, Kind};
 
 /// Where the number of repositories is kept.
 const TOTAL: &[u8] = b"repositories";
@@ -176,6 +176,18 @@ pub fn contains(tx: &impl Read, id: RepoId) -> Result<Vec<(Kind, u64)>, MetaErro
     Ok(found)
 }
 
+/// The place by push time of a repository's newest unit, of the `kinds` that it contains. Signatures and their like
+/// follow what they are about: they are the newest only where there is nothing else.
+///
+/// # Errors
+/// When the store fails.
+pub fn newest(tx: &impl Read, id: RepoId, kinds: &[Kind]) -> Result<Option<Vec<u8>>, MetaError> {
+    let (about_others, things): (Vec<Kind>, Vec<Kind>) =
+        kinds.iter().partition(|kind| kind.about(None).group == Group::Trust);
+    let kinds = if things.is_empty() { about_others } else { things };
+    Ok(tag::units(tx, id, kinds, Sort::Pushed, None, 1).next_entry()?.map(|(place, _)| place))
+}
+
 /// Changes the row of a repository that is there.
 pub fn update(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
     tx.put(REPO, Key::new().u64(id.0).as_ref(), encode(row));
@@ -301,8 +313,7 @@ pub fn is_listed(tx: &impl Read, id: RepoId) -> Result<bool, MetaError> {
 /// How a repository belongs into the lists.
 fn standing(tx: &impl Read, id: RepoId, row: &RepoRow, before: Option<&Listed>) -> Result<Listed, MetaError> {
     let kinds: Vec<Kind> = contains(tx, id)?.into_iter().map(|(kind, _)| kind).collect();
-    let newest = tag::units(tx, id, kinds.iter().copied(), Sort::Pushed, None, 1).next_entry()?;
-    let pushed = newest.and_then(|(place, _)| order::pushed_at(&place)).unwrap_or(row.created);
+    let pushed = newest(tx, id, &kinds)?.and_then(|place| order::pushed_at(&place)).unwrap_or(row.created);
     let size = u64::try_from(counted(tx, id, Counter::BlobBytes)?).unwrap_or(0);
     let size = match before {
         Some(before) if before.size.abs_diff(size) <= before.size / SIZE_STEP => before.size,

@@ -270,9 +270,9 @@ fn count(tx: &impl Read, id: RepoId, counter: Counter) -> Result<u64, RegistryEr
 
 fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, RegistryError> {
     let contains = repo::contains(tx, id)?;
-    let mut units = tag::units(tx, id, contains.iter().map(|(kind, _)| *kind), Sort::Pushed, None, 1);
+    let kinds: Vec<Kind> = contains.iter().map(|(kind, _)| *kind).collect();
     let mut newest = None;
-    if let Some((place, _)) = units.next_entry()?
+    if let Some(place) = repo::newest(tx, id, &kinds)?
         && let Ok(name) = Tag::parse(order::name_at(Sort::Pushed, &place)?)
     {
         let row = tag::get(tx, id, &name)?;

@@ -115,6 +115,14 @@ impl Lab {
         self.put(repo, tag, OCI_MANIFEST, &body).await
     }
 
+    async fn push_sbom(&self, repo: &str, tag: &str) -> Digest {
+        let empty = descriptor("application/vnd.oci.empty.v1+json", &self.push_blob(repo, b"{}").await, 2);
+        let body = json!({
+            "schemaVersion": 2, "artifactType": "application/spdx+json", "config": empty, "layers": [empty],
+        });
+        self.put(repo, tag, OCI_MANIFEST, &body).await
+    }
+
     fn repos(&self, query: &RepoQuery) -> Page<RepoEntry> {
         self.registry().repositories(query, everybody).unwrap()
     }
@@ -298,6 +306,13 @@ on_each_engine! {
         let newest = b.newest.as_ref().unwrap();
         assert_eq!((newest.tag.as_str(), newest.pusher.as_str(), b.tags), ("chart", "admin", 2));
         assert!(b.size >= 30_000);
+        lab.clock.advance(Duration::from_secs(1));
+        lab.push_sbom("lab/b", "sbom").await;
+        let b = &lab.repos(&RepoQuery { text: Some("lab/b".into()), ..RepoQuery::default() }).entries[0];
+        assert_eq!(b.newest.as_ref().unwrap().tag.as_str(), "chart", "an SBOM is about something else");
+        lab.push_sbom("lab/empty", "sbom").await;
+        let alone = &lab.repos(&RepoQuery { text: Some("lab/empty".into()), ..RepoQuery::default() }).entries[0];
+        assert_eq!(alone.newest.as_ref().unwrap().tag.as_str(), "sbom", "there is nothing else");
         lab.delete("/v2/lab/b/manifests/chart").await;
         let charts = RepoQuery { kind: Some(Kind::Chart), ..RepoQuery::default() };
         assert_eq!(all(charts), "charts/web", "nothing of the kind is left");

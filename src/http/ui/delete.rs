@@ -5,7 +5,7 @@ use hyper::StatusCode;
 
 use super::manifest::NAME;
 use super::page::{Frame, Nav, render};
-use super::repository::{Head, Tab};
+use super::repository::{Head, Tab, api_path};
 use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Failure, Outcome, Visit, errors, redirect, shown};
 use crate::model::Action;
@@ -39,6 +39,8 @@ struct DeletePage {
     other_choice: Option<String>,
     /// Whether something is refused that an administrator may force.
     refused: bool,
+    /// Whether forcing it takes a manifest from an application, and not but a tag.
+    breaks: bool,
     problem: Option<String>,
 }
 
@@ -90,6 +92,17 @@ impl Item {
             frees: if sees_all { plan.frees } else { plan.frees_here },
             refused: plan.refused.map(|words| errors::sentence(&words)),
             invocation: plan.with_invocation.map(|tag| tag.to_string()),
+        }
+    }
+
+    /// By which the REST interface deletes the same.
+    fn api_path(&self, repo: &RepoName, asked: Asked) -> String {
+        let repository = api_path(repo);
+        let with_invocation = asked.with_invocation && self.invocation.is_some();
+        let query = if with_invocation { "?withInvocation=true" } else { "" };
+        match &self.reference {
+            Reference::Tag(tag) => format!("{repository}/tags/{tag}{query}"),
+            Reference::Digest(digest) => format!("{repository}/manifests/{digest}{query}"),
         }
     }
 }
@@ -253,8 +266,13 @@ async fn page(
         items => format!("Delete {} of {repo}", items.len()),
     };
     let has_choice = items.iter().any(|item| item.invocation.is_some());
+    let mut frame = visit.frame(format!("{repo} · Delete"), Nav::Repositories);
+    // The REST interface deletes one at a time.
+    if let [item] = items.as_slice() {
+        frame = frame.with_api_delete(item.api_path(repo, asked));
+    }
     let page = DeletePage {
-        frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories),
+        frame,
         head: Head::new(visit, &details, Tab::Other),
         title,
         frees: items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.frees)),
@@ -262,6 +280,7 @@ async fn page(
         other_choice: has_choice.then(|| other_choice(&action, references, asked)),
         with_invocation: asked.with_invocation,
         refused: items.iter().any(|item| item.refused.is_some()),
+        breaks: items.iter().any(|item| item.refused.is_some() && matches!(item.reference, Reference::Digest(_))),
         gone: gone.iter().map(ToString::to_string).collect(),
         action,
         items,
@@ -296,7 +315,7 @@ pub(super) async fn repository(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
     let page = |status, problem| {
         let details = visit.app.registry.repository(repo)?;
         let page = DeleteRepositoryPage {
-            frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories),
+            frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories).with_api_delete(api_path(repo)),
             head: Head::new(visit, &details, Tab::Other),
             pulls: details.pulls,
             problem,

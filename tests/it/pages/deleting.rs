@@ -36,6 +36,7 @@ on_each_engine! {
         page.has(&[
             "Delete 0.1.0", "What goes", ">0.1.0<", ">0.1.0-invoc<", "it goes with 0.1.0", "component web",
             &app.multi.to_string(), "nothing else needs it", "Keep that tag", "Collection frees",
+            "-u admin -X DELETE", "/api/v0/repositories/admin/lab-words/tags/0.1.0?withInvocation=true",
         ]);
         // Looking changes nothing, and neither does a form without its text or from elsewhere.
         assert_eq!(browser.request(Method::POST, &path, &[], "digest=x").await.status, StatusCode::FORBIDDEN);
@@ -47,6 +48,7 @@ on_each_engine! {
         // With the tag kept.
         let kept = browser.get(&format!("{path}?invocation=keep")).await;
         kept.has(&["What stays, and why", "becomes the tag of an ordinary image", "Delete it with its application"]);
+        assert!(!kept.text.contains("withInvocation"), "{}", kept.text);
 
         let done = confirm(&mut browser, &page, &path, &[]).await;
         assert_eq!(done.location(), format!("{TAGS}?done=deleted"));
@@ -73,9 +75,12 @@ on_each_engine! {
         add_user(&lab, "alice").await;
         let app = app_fixture(&lab).await;
         let mut browser = Browser::signed_in(&lab, "admin").await;
-        for path in [format!("{TAGS}/0.1.0-invoc/delete"), format!("/r/admin/lab-words/-/digests/{}/delete", app.web)] {
+        for (path, costs) in [
+            (format!("{TAGS}/0.1.0-invoc/delete"), "keeps the image, which loses its tag"),
+            (format!("/r/admin/lab-words/-/digests/{}/delete", app.web), "cannot be pulled any more"),
+        ] {
             let page = browser.get(&path).await;
-            page.has(&["admin/lab-words:0.1.0", "name=\"force\"", "note bad"]);
+            page.has(&["admin/lab-words:0.1.0", "name=\"force\"", "note bad", costs]);
             let refused = confirm(&mut browser, &page, &path, &[]).await;
             assert_eq!(refused.status, StatusCode::CONFLICT);
             refused.has(&["role=\"alert\"", "admin/lab-words:0.1.0"]);
