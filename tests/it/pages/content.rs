@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -290,8 +291,9 @@ async fn an_invocation_image_without_a_tag_has_a_row() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_everybody_may_pull_everybody_may_look() {
-    let lab = Lab::with(Mode::Normal, |config| config.anonymous_pull = true).await;
-    app_fixture(&lab).await;
+    let lab = Lab::with(Mode::Normal, |config| config.anonymous = Anonymous::PublicRepositories).await;
+    let app = app_fixture(&lab).await;
+    lab.publish(app.repo).await;
     let mut nobody = Browser::new(&lab);
     let list = nobody.get("/repositories").await;
     list.has(&["admin/lab-words"]);
