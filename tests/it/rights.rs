@@ -316,6 +316,7 @@ fn fill(meta: &Engine, count: usize, row: impl Fn(&mut WriteTx, usize) + Send + 
 /// 1,000 teams in 10 organizations, 20,000 repositories and 100,000 grants on a store on disk.
 #[test]
 #[ignore = "figures, no assertions: run it by itself"]
+#[allow(clippy::cast_possible_truncation, clippy::similar_names, reason = "small numbers of its own making")]
 fn decisions_among_many() {
     const LOOKS: usize = 20_000;
     let dir = tempfile::tempdir().unwrap();
