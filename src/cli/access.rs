@@ -22,6 +22,7 @@ Examples:
         csv: bool,
     },
     /// Show what a user may do to a repository, and why
+    #[command(after_help = "Example:\n  msr-lite access show alice lab/web")]
     Show {
         /// Who
         #[arg(value_name = "USER")]
@@ -31,6 +32,7 @@ Examples:
         repo: String,
     },
     /// List the teams that have rights on a repository, or on a whole namespace
+    #[command(after_help = "Example:\n  msr-lite access ls 'lab/*'")]
     Ls {
         /// A repository, or a namespace as 'lab/*'
         #[arg(value_name = "PLACE")]
@@ -55,6 +57,7 @@ Examples:
         level: String,
     },
     /// Take a team's right away
+    #[command(after_help = "Example:\n  sudo msr-lite access revoke lab/web lab/dev")]
     Revoke {
         /// A repository, or a namespace as 'lab/*'
         #[arg(value_name = "PLACE")]
@@ -64,12 +67,14 @@ Examples:
         team: String,
     },
     /// Make a repository public: everybody who is signed in may pull, and others where the setting `anonymous` says so
+    #[command(after_help = "Example:\n  sudo msr-lite access publish lab/web")]
     Publish {
         /// The repository
         #[arg(value_name = "REPOSITORY")]
         repo: String,
     },
     /// Make a repository private
+    #[command(after_help = "Example:\n  sudo msr-lite access unpublish lab/web")]
     Unpublish {
         /// The repository
         #[arg(value_name = "REPOSITORY")]
@@ -160,18 +165,15 @@ fn report(context: &Context, desk: &mut Desk<'_>, csv: bool) -> Result<(), CliEr
     if csv && !context.json() {
         context.print("account,active,place,level,path\r\n")?;
     }
-    desk.pages(
-        |from| AccessRequest::Report(from),
-        |reply| {
-            let AccessReply::Report(part) = reply else { return Err(unexpected()) };
-            if csv && !context.json() {
-                context.print(&part.lines.iter().map(as_csv).collect::<String>())?;
-            } else {
-                lines.extend(part.lines);
-            }
-            Ok(part.next)
-        },
-    )?;
+    desk.pages(AccessRequest::Report, |reply| {
+        let AccessReply::Report(part) = reply else { return Err(unexpected()) };
+        if csv && !context.json() {
+            context.print(&part.lines.iter().map(as_csv).collect::<String>())?;
+        } else {
+            lines.extend(part.lines);
+        }
+        Ok(part.next)
+    })?;
     if context.json() {
         return context.print_json(&lines);
     }

@@ -20,6 +20,7 @@ Example:
   msr-lite user ls --json | jq -r '.[] | select(.admin) | .name'")]
     Ls,
     /// Show one user or organization
+    #[command(after_help = "Example:\n  msr-lite user show alice")]
     Show {
         /// The name, or the id
         #[arg(value_name = "NAME")]
@@ -65,6 +66,7 @@ Examples:
         change: Change,
     },
     /// Delete a user
+    #[command(after_help = "Example:\n  sudo msr-lite user rm alice --with-repositories")]
     Rm {
         /// The name
         #[arg(value_name = "NAME")]
@@ -203,8 +205,8 @@ pub(super) fn show(context: &Context, desk: &mut Desk<'_>, name: &str) -> Result
         ("made", account.created.to_string()),
         ("organizations", organizations.join(", ")),
     ];
-    let lines: String = rows.iter().map(|(what, value)| format!("{what:<15}{value}\n")).collect();
-    context.print(&lines)
+    let lines: Vec<String> = rows.iter().map(|(what, value)| format!("{what:<15}{value}\n")).collect();
+    context.print(&lines.concat())
 }
 
 fn password_of(context: &Context, desk: &mut Desk<'_>, request: AccessRequest) -> Result<(), CliError> {

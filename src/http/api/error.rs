@@ -203,8 +203,7 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
         AccessError::Refused(message) => unauthorized(message),
         AccessError::UnknownAccount(_) => unauthorized(&error.to_string()),
         AccessError::NotFound(message) => said(Code::NoSuchAccount, message),
-        AccessError::Conflict(message) => said(Code::InvalidParameters, message),
-        AccessError::Malformed(message) => said(Code::InvalidParameters, message),
+        AccessError::Malformed(message) | AccessError::Conflict(message) => said(Code::InvalidParameters, message),
         AccessError::Throttled { retry_after } => {
             let mut answer = said(Code::TooManyRequests, &error.to_string());
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
