@@ -393,8 +393,8 @@ impl Happening {
             | Self::ManifestDeleted { name, .. }
             | Self::ManifestCollected { name, .. }
             | Self::BlobDeleted { name, .. }
-            | Self::Pulled { name, .. } => Some(name),
-            Self::GrantSet { place: Place::Repository(name), .. }
+            | Self::Pulled { name, .. }
+            | Self::GrantSet { place: Place::Repository(name), .. }
             | Self::GrantRemoved { place: Place::Repository(name), .. }
             | Self::VisibilityChanged { name, .. } => Some(name),
             Self::Refused { name, .. } | Self::AccountCreated { by_push_to: name, .. } => name.as_ref(),

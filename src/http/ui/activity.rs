@@ -401,14 +401,14 @@ fn path(event: &Event) -> Option<String> {
     match &event.what {
         Happening::RepositoryCreated { name, .. }
         | Happening::RepositoryChanged { name }
-        | Happening::VisibilityChanged { name, .. } => Some(repository_path(name)),
+        | Happening::VisibilityChanged { name, .. }
+        | Happening::Refused { name: Some(name), .. } => Some(repository_path(name)),
         Happening::TagPushed { name, tag, .. } | Happening::Pulled { name, tag: Some(tag), .. } => {
             manifest(name, Reference::Tag(tag.clone()))
         }
         Happening::ManifestPushed { name, digest, .. } | Happening::Pulled { name, digest, .. } => {
             manifest(name, Reference::Digest(*digest))
         }
-        Happening::Refused { name: Some(name), .. } => Some(repository_path(name)),
         _ => None,
     }
 }
