@@ -7,6 +7,7 @@ mod api;
 mod app_deletion;
 mod app_fixture;
 mod apps;
+mod authorization;
 mod blobs;
 mod catalog;
 mod clock;
