@@ -12,10 +12,10 @@ GET /v2/{repo}/referrers/{digest}                      | 401     401     401    
 GET /v2/{repo}/manifests/{tag}                         | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 GET /v2/{repo}/manifests/{digest}                      | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 GET /v2/{repo}/manifests/nothing                       | 401     401     401     404     404     404     404     404     404     401
-PUT /v2/{repo}/manifests/{tag}                         | 401     401     401     404     404     201     201     201     401     401
-PUT /v2/{repo}/manifests/latest                        | 401     401     401     404     404     201     201     201     401     401
-PUT /v2/{repo}/manifests/{digest}                      | 401     401     401     404     404     201     201     201     401     401
-PUT /v2/{repo}/manifests/{digest}?tag=latest           | 401     401     401     404     404     201     201     201     401     401
+PUT /v2/{repo}/manifests/{tag}                         | 401     401     401     404     404     201/404 201/404 201/404 401     401
+PUT /v2/{repo}/manifests/latest                        | 401     401     401     404     404     201/404 201/404 201/404 401     401
+PUT /v2/{repo}/manifests/{digest}                      | 401     401     401     404     404     201/404 201/404 201/404 401     401
+PUT /v2/{repo}/manifests/{digest}?tag=latest           | 401     401     401     404     404     201/404 201/404 201/404 401     401
 DELETE /v2/{repo}/manifests/{tag}                      | 401     401     401     404     404     202/404 202/404 202/404 401     401
 DELETE /v2/{repo}/manifests/{digest}                   | 401     401     401     404     404     202/404 202/404 202/404 401     401
 GET /v2/{repo}/blobs/{blob}                            | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
@@ -46,7 +46,8 @@ DELETE /api/v0/repositories/{repo}/tags/{tag}            | 401     401     401  
 DELETE /api/v0/repositories/{repo}/tags/{tag}?force=true | 401     401     401     404     404     403     204/404 403     401     401
 GET /api/v0/repositories/{repo}/manifests                | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 DELETE /api/v0/repositories/{repo}/manifests/{digest}    | 401     401     401     404     404     204/404 204/404 204/404 401     401
-GET /api/v0/repositories/{repo}/events                   | 401     401     401     404     404     501/404 501/404 501/404 501/404 401
+GET /api/v0/repositories/{repo}/events                   | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
+GET /api/v0/events                                       | 401     401     401     200     200     200     200     200     200     200
 ";
 
 /// Everything else that is no page: the token service, how to trust, health, figures.
@@ -83,6 +84,7 @@ GET /system/certificate               | 303     303     403     403     403     
 POST /system/certificate/names        | 403     403     403     403     403     400
 GET /system/about                     | 303     303     403     403     403     200
 GET /docs/applications                | 200     200     200     200     200     200
+GET /activity                         | 303     303     200     200     200     200
 GET /repositories                     | 303     303     200     200     200     200
 POST /repositories                    | 403     403     403     403     409/303 409/303
 GET /search?q={repo}                  | 303     303     200     200     200     200
@@ -90,6 +92,7 @@ GET /r/{repo}                         | 303     303     404     404     200/404 
 GET /r/{repo}/-/tags                  | 303     303     404     404     200/404 200/404
 GET /r/{repo}/-/settings              | 303     303     404     404     200/404 200/404
 POST /r/{repo}/-/settings             | 403     403     404     404     303/404 303/404
+GET /r/{repo}/-/activity              | 303     303     404     404     200/404 200/404
 GET /r/{repo}/-/delete                | 303     303     404     404     200/404 200/404
 POST /r/{repo}/-/delete               | 403     403     404     404     303/404 303/404
 GET /r/{repo}/-/delete-tags           | 303     303     404     404     400     400

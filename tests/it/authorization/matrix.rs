@@ -64,13 +64,18 @@ variants!(
         AddName,
         About,
         Applications,
+        Activity,
         Repositories,
         Search,
         Repository,
     }
 );
 
-variants!(repository_page, REPOSITORY_PAGES, RepositoryPage { Info, Tags, Settings, Delete, Manifest, DeleteTags });
+variants!(
+    repository_page,
+    REPOSITORY_PAGES,
+    RepositoryPage { Info, Tags, Settings, Activity, Delete, Manifest, DeleteTags }
+);
 
 variants!(
     manifest_page,
