@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::key::{Key, KeyReader};
 use super::order::{self, Merged, Sort, Weight};
 use super::record::{decode, encode};
-use super::tables::{META, REPO, REPO_BY_NAME, REPO_COUNTER, REPO_DELETED, REPO_LISTED, REPO_ORDER, REPO_README};
+use super::tables::{
+    META, REPO, REPO_BY_NAME, REPO_COUNTER, REPO_DELETED, REPO_GONE, REPO_LISTED, REPO_ORDER, REPO_README,
+};
 use super::{MetaError, Read, WriteTx, tag};
 use crate::base::{RepoId, Timestamp};
 use crate::oci::RepoName;
@@ -226,16 +228,41 @@ pub fn put_readme(tx: &mut WriteTx, id: RepoId, text: &str) {
 }
 
 /// Takes a repository out of sight: nothing finds it any more, its name is free, and its other rows wait for
-/// [`super::drain`].
+/// [`super::drain`]. Its name is remembered as gone until `until` (steady ms).
 ///
 /// # Errors
 /// When the store fails.
-pub fn bury(tx: &mut WriteTx, id: RepoId, row: &RepoRow, now: Timestamp) -> Result<(), MetaError> {
+pub fn bury(tx: &mut WriteTx, id: RepoId, row: &RepoRow, now: Timestamp, until: u64) -> Result<(), MetaError> {
+    tx.put(REPO_GONE, Key::new().text(row.name.as_str()).as_ref(), until.to_be_bytes().to_vec());
     tx.delete(REPO_BY_NAME, Key::new().text(row.name.as_str()).as_ref());
     update(tx, id, &RepoRow { deleted: Some(now), ..row.clone() });
     tx.put(REPO_DELETED, Key::new().u64(id.0).as_ref(), Vec::new());
     tx.add(META, TOTAL, -1);
     refresh(tx, id)
+}
+
+/// Until when (steady ms) a repository of this name counts as just deleted; 0 when it does not.
+///
+/// # Errors
+/// When the store fails.
+pub fn gone_until(tx: &impl Read, name: &RepoName) -> Result<u64, MetaError> {
+    let value = tx.get(REPO_GONE, Key::new().text(name.as_str()).as_ref())?;
+    Ok(value.and_then(|value| Some(u64::from_be_bytes(value.as_slice().try_into().ok()?))).unwrap_or(0))
+}
+
+/// Forgets at most `limit` names that are gone since long enough at `steady` (ms), among the first 10,000, and tells how
+/// many that were. (A name that stays longer refuses incomplete manifests only as long as its row says.)
+///
+/// # Errors
+/// When the store fails.
+pub fn forget_gone(tx: &mut WriteTx, steady: u64, limit: usize) -> Result<usize, MetaError> {
+    let over = |value: &[u8]| value.try_into().map_or(true, |until| u64::from_be_bytes(until) <= steady);
+    let rows = tx.range(REPO_GONE, &[], None, 10_000)?;
+    let over: Vec<_> = rows.into_iter().filter(|(_, value)| over(value)).take(limit).collect();
+    for (name, _) in &over {
+        tx.delete(REPO_GONE, name);
+    }
+    Ok(over.len())
 }
 
 /// At most `limit` deleted repositories whose rows are still to go.

@@ -40,6 +40,9 @@ pub const REPO_LISTED: Table = Table("repo_listed");
 pub const REPO_ORDER: Table = Table("repo_order");
 /// repo → (): deleted repositories whose rows are still to go.
 pub const REPO_DELETED: Table = Table("repo_deleted");
+/// `repository name` → steady time in ms, raw u64: until when a push may still be on its way that began before the
+/// repository of this name was deleted.
+pub const REPO_GONE: Table = Table("repo_gone");
 
 /// repo, `tag` → [`super::tag::TagRow`].
 pub const TAG: Table = Table("tag");
@@ -168,6 +171,7 @@ pub const ALL: &[Table] = &[
     REPO_LISTED,
     REPO_ORDER,
     REPO_DELETED,
+    REPO_GONE,
     TAG,
     TAG_BY_MANIFEST,
     TAG_HISTORY,

@@ -386,7 +386,7 @@ fn apply(step: &mut Step<'_>, change: &RepoChange) -> Result<(), RegistryError> 
 pub(super) fn delete(step: &mut Step<'_>) -> Result<(), RegistryError> {
     let unknown = || RegistryError::NameUnknown(step.name.clone());
     let row = repo::get(step.tx, step.repo)?.ok_or_else(unknown)?;
-    repo::bury(step.tx, step.repo, &row, step.stamp.now)?;
+    repo::bury(step.tx, step.repo, &row, step.stamp.now, step.stamp.lease_until)?;
     step.happenings.push(Happening::RepositoryDeleted { repo: step.repo, name: step.name.clone() });
     Ok(())
 }

@@ -105,6 +105,7 @@ on_each_engine! {
             (Method::GET, tag, None, [401, 404, 200, 200]),
             (Method::GET, "/repositories/alice/app/manifests", None, [401, 404, 200, 200]),
             (Method::GET, "/repositories/alice/app/events", None, [401, 404, 200, 200]),
+            (Method::GET, "/events", None, [401, 200, 200, 200]),
             (Method::GET, "/repositories/alice/none", None, [401, 404, 404, 404]),
             (Method::POST, "/repositories/alice", new("new"), [401, 403, 201, 400]),
             (Method::PATCH, "/repositories/alice/app", Some(json!({})), [401, 404, 200, 200]),

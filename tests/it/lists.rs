@@ -436,6 +436,30 @@ on_each_engine! {
         assert_eq!(survey.missing_files, 0);
     }
 
+    // A regression test: the manifest was acknowledged, and its blobs had gone with the repository.
+    async fn a_push_over_the_deletion_of_its_repository_is_asked_for_its_parts(lab) {
+        let image = lab.image("lab/over", b"layer").await;
+        lab.registry().delete_repository(Actor::system(), &name("lab/over")).await.unwrap();
+        for _ in 0..2 {
+            // The first is the first push to the name, the second comes to a repository that is there again.
+            let refused = lab.put_manifest("lab/over", "1", OCI_MANIFEST, &image).await;
+            assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+            let said: Value = refused.json().await.unwrap();
+            assert_eq!(said["errors"][0]["code"], "MANIFEST_BLOB_UNKNOWN");
+            lab.push_blob("lab/over", b"another").await;
+        }
+        lab.push_image("lab/over", "1", b"layer").await;
+        assert_eq!(lab.get("/v2/lab/over/manifests/1").await.status(), StatusCode::OK);
+
+        // Later nobody can be in the middle of such a push: incomplete manifests are taken as everywhere.
+        let sparse = descriptor(OCI_MANIFEST, &sha256(b"sparse"), 1);
+        let index = json!({ "schemaVersion": 2, "manifests": [sparse] });
+        assert_eq!(lab.put_manifest("lab/over", "index", OCI_INDEX, &index).await.status(), StatusCode::NOT_FOUND);
+        lab.clock.advance(Duration::from_hours(25));
+        lab.registry().collect_garbage(Options::default()).await.unwrap();
+        assert_eq!(lab.put_manifest("lab/over", "index", OCI_INDEX, &index).await.status(), StatusCode::CREATED);
+    }
+
     async fn a_large_repository_goes_in_bounded_steps(lab) {
         let image = lab.image("lab/large", b"one").await.to_string();
         for n in 0..5 {

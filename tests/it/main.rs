@@ -8,6 +8,7 @@ mod api;
 mod app_deletion;
 mod app_fixture;
 mod apps;
+mod authorization;
 mod blobs;
 mod catalog;
 mod clock;

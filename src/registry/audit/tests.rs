@@ -599,7 +599,7 @@ async fn a_list_is_paged_and_filtered_and_shows_what_may_be_seen() {
     blocking(&lab, |lab| {
         lab.tamper(|tx| {
             let row = repo::get(tx, REPO).unwrap().unwrap();
-            repo::bury(tx, REPO, &row, NOW).unwrap();
+            repo::bury(tx, REPO, &row, NOW, 0).unwrap();
             repo::create(tx, RepoId(9), &repo::RepoRow::new(name("lab/app"), NOW));
         });
     })
