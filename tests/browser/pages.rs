@@ -39,6 +39,8 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("search", "/search"),
         ("search-words", "/search?q=words"),
         ("search-nothing", "/search?q=nothing+has+this+name"),
+        ("activity", "/activity?pulls=1"),
+        ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
@@ -51,6 +53,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("empty-tags", "/r/lab/empty/-/tags"),
         ("repository", "/r/lab/tools"),
         ("repository-settings", "/r/lab/tools/-/settings"),
+        ("repository-activity", "/r/lab/tools/-/activity"),
         ("repository-delete", "/r/lab/tools/-/delete"),
         ("tags", "/r/lab/tools/-/tags"),
         ("tags-untagged", "/r/lab/tools/-/tags?untagged=1"),
@@ -60,6 +63,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("hostile", "/r/lab/hostile"),
         ("hostile-tags", "/r/lab/hostile/-/tags"),
         ("hostile-settings", "/r/lab/hostile/-/settings"),
+        ("hostile-activity", "/r/lab/hostile/-/activity"),
     ] {
         page(name, path.to_owned());
     }
