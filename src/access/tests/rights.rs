@@ -179,7 +179,7 @@ async fn whoever_gets_a_name_gets_nothing_of_its_last_owner() {
         let bury = move |tx: &mut WriteTx| {
             let id = repo::id_of(tx, &name)?.unwrap();
             let row = repo::get(tx, id)?.unwrap();
-            repo::bury(tx, id, &row, Timestamp(1))
+            repo::bury(tx, id, &row, Timestamp(1), 0)
         };
         at_start(|| house.meta.write_blocking(bury).unwrap());
     }
@@ -205,7 +205,7 @@ async fn rights_on_a_deleted_repository_do_not_come_back() {
     let delete = |tx: &mut WriteTx| {
         let id = repo::id_of(tx, &repo("lab/web"))?.unwrap();
         let row = repo::get(tx, id)?.unwrap();
-        repo::bury(tx, id, &row, Timestamp(1))?;
+        repo::bury(tx, id, &row, Timestamp(1), 0)?;
         Ok::<_, MetaError>(id)
     };
     let id = at_start(|| house.meta.write_blocking(delete).unwrap());
