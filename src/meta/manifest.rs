@@ -278,15 +278,7 @@ pub fn in_range(
     to: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<(Digest, RepoId)>, MetaError> {
-    let rows = tx.range(MANIFEST_BY_DIGEST, from, to, limit)?;
-    rows.iter()
-        .map(|(key, _)| {
-            let mut key = KeyReader::new(key);
-            let read = key.digest().zip(key.u64());
-            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))?;
-            Ok((digest, RepoId(repo)))
-        })
-        .collect()
+    super::blob::places(tx, MANIFEST_BY_DIGEST, from, to, limit)
 }
 
 fn pieces(size: u64) -> u64 {

@@ -250,6 +250,14 @@ pub fn gone_until(tx: &impl Read, name: &RepoName) -> Result<u64, MetaError> {
     Ok(value.and_then(|value| Some(u64::from_be_bytes(value.as_slice().try_into().ok()?))).unwrap_or(0))
 }
 
+/// Whether any name counts as just deleted, or did.
+///
+/// # Errors
+/// When the store fails.
+pub fn any_gone(tx: &impl Read) -> Result<bool, MetaError> {
+    Ok(!tx.range(REPO_GONE, &[], None, 1)?.is_empty())
+}
+
 /// Forgets at most `limit` names that are gone since long enough at `steady` (ms), among the first 10,000, and tells how
 /// many that were. (A name that stays longer refuses incomplete manifests only as long as its row says.)
 ///
