@@ -166,6 +166,15 @@ impl Stopped {
         Ok(Self { meta, registry })
     }
 
+    /// Accounts and rights over the same store. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn access(&self, config: &Config) -> Result<Access, ServeError> {
+        let settings = AccessSettings { anonymous: config.anonymous, ..AccessSettings::default() };
+        Access::open(self.meta.clone(), self.registry.clock().clone(), settings).map_err(ServeError::of)
+    }
+
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -206,7 +215,7 @@ impl House {
         let space = Space::open(data_dir, space_options(&config), clock.clone());
         let meta = open_store(&config, data_dir, seams.engine, space.clone(), &clock)?;
 
-        let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
+        let settings = AccessSettings { anonymous: config.anonymous, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
         check_instance(options, access.instance())?;
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
@@ -263,6 +272,7 @@ fn open_registry(
     let blobs = open_blobs(meta, config, data_dir, space, clock)?;
     let settings = registry::Settings {
         accept_incomplete: config.accept_incomplete,
+        create_on_push: config.create_on_push,
         lease: config.gc.lease(),
         untagged: config.gc.untagged(),
         collect_every: config.gc.every(),
@@ -408,7 +418,7 @@ impl Server {
         let wire = tokio::spawn(listen::serve(shell, listeners, until(&stopping)));
 
         // What works in the background.
-        let runner = Runner::new(house.registry.clone(), house.pki.clone());
+        let runner = Runner::new(house.registry.clone(), house.pki.clone()).with_access(house.access.clone());
         runner.prepare().await.map_err(ServeError::of)?;
         let memory = house.meta.clone();
         let background = vec![
@@ -424,6 +434,11 @@ impl Server {
     /// The sockets that it listens on, those with TLS first.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.addresses.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// Sign-in and permissions.
+    pub fn access(&self) -> &Access {
+        &self.house.access
     }
 
     /// The registry.

@@ -42,7 +42,7 @@ pub struct Refusal {
     pub via: Option<String>,
     /// In which repository, where it is one.
     pub repo: Option<RepoName>,
-    /// What was asked for ([`crate::model::Operation::name`], `sign_in`, `bearer_token`, `refresh_token`).
+    /// What was asked for ([`crate::model::Operation::name`], `sign_in`, `access_token`, `bearer_token`, `refresh_token`).
     pub operation: &'static str,
     /// Whose account it is about, where that is not the actor's.
     pub account: Option<String>,

@@ -300,5 +300,10 @@ pub(super) fn used_authority(head: &Parts) -> Result<Option<&str>, &'static str>
     Ok(in_target.map(hyper::http::uri::Authority::as_str).or(host))
 }
 
+/// What the client calls itself; empty when it does not say, or not in ASCII.
+pub fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests;

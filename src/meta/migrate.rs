@@ -6,16 +6,17 @@
 // To come with the first migration: a copy of the store (redb's persistent savepoint, or the file) that is kept until
 // every step has succeeded.
 
-use super::{Engine, MetaError, Read, WriteError, WriteTx, record, tables};
+use super::{Engine, MetaError, Read, WriteError, WriteTx, account, record, tables};
 
 /// The schema that this version of the program reads and writes.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// The row of [`tables::META`] with the version: a decimal number, written as a record.
 const KEY: &[u8] = b"schema";
 
-/// The way from each version to the next, oldest first: the first leads from version 1 to 2.
-const MIGRATIONS: &[Migration] = &[rows_of_lists, super::event::chain_old];
+/// The way from each version to the next, oldest first: the first leads from version 1 to 2. The second (2 to 3) puts
+/// events in chains, the third (3 to 4) gives accounts their ids: organizations, teams and grants came in.
+const MIGRATIONS: &[Migration] = &[rows_of_lists, super::event::chain_old, account::number];
 
 const _: () = assert!(VERSION == 1 + MIGRATIONS.len() as u64, "every version but the first has its migration");
 
@@ -137,7 +138,7 @@ mod tests {
     fn a_new_store_gets_the_version_and_keeps_it() {
         let engine = Engine::in_memory(Mode::Strict);
         migrate(&engine).unwrap();
-        assert_eq!(stored(&engine, KEY), Some(b"13".to_vec()));
+        assert_eq!(stored(&engine, KEY), Some(format!("1{VERSION}").into_bytes()));
         migrate(&engine).unwrap();
         assert_eq!(engine.commits(), 1);
     }
@@ -196,7 +197,7 @@ mod tests {
         let engine = Engine::in_memory(Mode::Strict);
         put(&engine, KEY, b"17");
         let error = migrate(&engine).unwrap_err().to_string();
-        assert!(error.contains("schema version 7") && error.contains("up to 3;"), "{error}");
+        assert!(error.contains("schema version 7") && error.contains(&format!("up to {VERSION};")), "{error}");
         assert_eq!(stored(&engine, KEY), Some(b"17".to_vec()));
     }
 

@@ -17,7 +17,7 @@ pub mod gc;
 pub mod kinds;
 pub mod listing;
 pub mod manifests;
-mod memo;
+pub mod mode;
 pub mod pull;
 pub mod push;
 pub mod react;
@@ -44,7 +44,7 @@ use tokio::sync::Notify;
 use crate::base::{Clock, Timestamp};
 use crate::blobs::Blobs;
 use crate::meta::{Engine, Read, repo};
-use crate::model::Principal;
+pub use crate::model::Actor;
 use crate::oci::RepoName;
 use crate::oci::manifest::ManifestLimits;
 use crate::space::Space;
@@ -56,6 +56,8 @@ pub use error::RegistryError;
 pub struct Settings {
     /// Whether manifests may refer to content that is not here.
     pub accept_incomplete: bool,
+    /// Whether a push makes its repository, for those who may make one there.
+    pub create_on_push: bool,
     /// How long something acknowledged is kept although nothing refers to it yet.
     pub lease: Duration,
     /// How long an untagged manifest that nothing refers to stays without use; `None`: for ever.
@@ -64,31 +66,6 @@ pub struct Settings {
     pub collect_every: Duration,
     /// Limits on one manifest.
     pub manifest: ManifestLimits,
-}
-
-/// Who asks for a change, for the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// The principal.
-    pub principal: Principal,
-    /// The client's address, where there is one.
-    pub address: Option<String>,
-    /// What the client calls itself, where it says so.
-    pub agent: Option<String>,
-    /// By which access token or policy, where that is known.
-    pub via: Option<String>,
-}
-
-impl Actor {
-    /// A principal of whom no more is known.
-    pub fn new(principal: Principal) -> Self {
-        Self { principal, address: None, agent: None, via: None }
-    }
-
-    /// The registry itself.
-    pub fn system() -> Self {
-        Self::new(Principal::System)
-    }
 }
 
 /// The registry. Cheap to clone.

@@ -58,7 +58,7 @@ on_each_engine! {
         assert_eq!(lab.delete("/v2/lab/app/manifests/1").await.status(), StatusCode::ACCEPTED);
         settle(&lab).await;
         let (all, next) = events(&lab, "admin", "/repositories/lab/app/events").await;
-        assert_eq!(names(&all), ["TAG_DELETE", "TAG_PUSH", "MANIFEST_PUSH", "TAG_PUSH", "MANIFEST_PUSH", "REPO_CREATED"]);
+        assert_eq!(names(&all), ["TAG_DELETE", "TAG_PUSH", "MANIFEST_PUSH", "TAG_PUSH", "MANIFEST_PUSH", "REPO_CREATED", "ACCOUNT_CREATED"]);
         assert_eq!(next, "");
         let pushed = &all[1];
         assert_eq!(pushed["type"], "CREATE");
@@ -258,7 +258,7 @@ on_each_engine! {
         lab.push_image("lab/app", "2", b"two").await;
         let (left, _) = events(&lab, "admin", "/repositories/lab/app/events").await;
         assert_eq!(names(&left), ["TAG_PUSH", "MANIFEST_PUSH"]);
-        assert_eq!(left[1]["sequence"], 4);
+        assert_eq!(left[1]["sequence"], 5);
         is_whole(&lab).await;
         let lab = lab.restart().await;
         is_whole(&lab).await;

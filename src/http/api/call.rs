@@ -54,7 +54,7 @@ impl Call<'_> {
         Actor {
             address: Some(self.ctx.client.to_string()),
             agent: agent(self.headers).map(str::to_owned),
-            ..Actor::new(self.caller.principal.clone())
+            ..Actor::of(&self.caller)
         }
     }
 

@@ -202,7 +202,8 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
     match error {
         AccessError::Refused(message) => unauthorized(message),
         AccessError::UnknownAccount(_) => unauthorized(&error.to_string()),
-        AccessError::Malformed(message) => said(Code::InvalidParameters, message),
+        AccessError::NotFound(message) => said(Code::NoSuchAccount, message),
+        AccessError::Malformed(message) | AccessError::Conflict(message) => said(Code::InvalidParameters, message),
         AccessError::Throttled { retry_after } => {
             let mut answer = said(Code::TooManyRequests, &error.to_string());
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));

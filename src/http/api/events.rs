@@ -43,7 +43,7 @@ async fn events(call: Call<'_>, repo: Option<RepoName>) -> Outcome {
     });
     let object = any(query.text("objectType")).map(|text| {
         ObjectType::parse(&text)
-            .ok_or_else(|| wrong("objectType", "REPOSITORY, TAG, MANIFEST, BLOB, ACCOUNT or REGISTRY"))
+            .ok_or_else(|| wrong("objectType", "REPOSITORY, TAG, MANIFEST, BLOB, ACCOUNT, TEAM, TOKEN or REGISTRY"))
     });
     let result =
         any(query.text("result")).map(|text| Ending::parse(&text).ok_or_else(|| wrong("result", "done or refused")));
@@ -64,7 +64,7 @@ async fn events(call: Call<'_>, repo: Option<RepoName>) -> Outcome {
     let found = read_list(usize::MAX, move || {
         let sight = |name: &RepoName| {
             let may = |action| app.access.may(&caller, Requirement::Repository(name, action));
-            sight(may(Action::Pull), may(Action::Delete))
+            sight(may(Action::Pull), may(Action::Administer))
         };
         app.registry.activity(&wanted, &viewer(&caller, app.access.may(&caller, Requirement::Admin), &sight))
     })

@@ -24,7 +24,7 @@ use self::table::{Endpoint, Found};
 use super::App;
 use super::body::RequestBody;
 use super::reply::{Asker, OperationName, Reply};
-use super::request::Context;
+use super::request::{Context, user_agent};
 use super::ui::csrf;
 use crate::model::permission::Verdict;
 
@@ -64,7 +64,7 @@ async fn ask(
 ) -> Reply {
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-    let caller = match app.access.authenticate(authorization, ctx.client).await {
+    let caller = match app.access.authenticate_client(authorization, ctx.client, user_agent(&head.headers)).await {
         Ok(caller) => caller,
         Err(refused) => return error::access(ctx, &refused),
     };

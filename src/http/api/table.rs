@@ -97,8 +97,8 @@ const EVENTS: &[Parameter] = &[
 ];
 
 const PULL: Need = Need::Repository(Action::Pull);
-const PUSH: Need = Need::Repository(Action::Push);
 const DELETE: Need = Need::Repository(Action::Delete);
+const ADMINISTER: Need = Need::Repository(Action::Administer);
 
 /// An answer that waits for nothing.
 fn at_once<'r>(outcome: Outcome) -> Answer<'r> {
@@ -157,7 +157,7 @@ pub static TABLE: &[Endpoint] = &[
         method: Method::PATCH,
         path: "/repositories/{repository}",
         name: "api_change_repository",
-        needs: PUSH,
+        needs: ADMINISTER,
         about: "Changes descriptions and visibility; what is not sent stays",
         query: &[],
         handler: |call| Box::pin(repositories::change(call)),
@@ -166,7 +166,7 @@ pub static TABLE: &[Endpoint] = &[
         method: Method::DELETE,
         path: "/repositories/{repository}",
         name: "api_delete_repository",
-        needs: DELETE,
+        needs: ADMINISTER,
         about: "Deletes a repository with all that it holds; 204 also when there is none",
         query: &[],
         handler: |call| Box::pin(repositories::delete(call)),

@@ -15,6 +15,7 @@ use crate::base::Timestamp;
 use crate::http::api::events::{sight, viewer};
 use crate::http::reply::{self, Reply};
 use crate::http::v2::read_list;
+use crate::model::account::AccountKind;
 use crate::model::event::chain::Recorded;
 use crate::model::event::msr::{self, ObjectType, Verb, Words};
 use crate::model::event::{Happening, Outcome as Ending};
@@ -226,7 +227,7 @@ async fn look(visit: &Visit<'_>, wanted: ActivityQuery) -> Result<Page<Recorded>
     let found = read_list(usize::MAX, move || {
         let sight = |name: &RepoName| {
             let may = |action| app.access.may(&caller, Requirement::Repository(name, action));
-            sight(may(Action::Pull), may(Action::Delete))
+            sight(may(Action::Pull), may(Action::Administer))
         };
         app.registry.activity(&wanted, &viewer(&caller, admin, &sight))
     });
@@ -343,8 +344,33 @@ fn what(event: &Event) -> String {
         Happening::PasswordChanged { .. } => "changed the password of",
         Happening::SignedIn { .. } => "signed in as",
         Happening::Pulled { .. } => "pulled",
+        Happening::AccountCreated { kind: AccountKind::Organization, .. } => "made the organization",
+        Happening::AccountCreated { .. } => "made the account",
+        Happening::AccountChanged { active: Some(true), .. } => "activated the account",
+        Happening::AccountChanged { active: Some(false), .. } => "deactivated the account",
+        Happening::AccountChanged { admin: Some(true), .. } => "made an administrator of",
+        Happening::AccountChanged { admin: Some(false), .. } => "took the administration from",
+        Happening::AccountChanged { .. } => "changed the account",
+        Happening::AccountDeleted { kind: AccountKind::Organization, .. } => "deleted the organization",
+        Happening::AccountDeleted { .. } => "deleted the account",
+        Happening::TeamCreated { .. } => "made the team",
+        Happening::TeamChanged { .. } => "changed the team",
+        Happening::TeamDeleted { .. } => "deleted the team",
+        Happening::MemberAdded { owner: true, .. } => "added as an owner",
+        Happening::MemberAdded { .. } => "added as a member",
+        Happening::MemberRemoved { .. } => "removed the member",
+        Happening::GrantSet { .. } => "gave a right to the team",
+        Happening::GrantRemoved { .. } => "took a right from the team",
+        Happening::TokenCreated { .. } => "made the access token",
+        Happening::TokenChanged { active: false, .. } => "switched off the access token",
+        Happening::TokenChanged { .. } => "changed the access token",
+        Happening::TokenDeleted { .. } => "deleted the access token",
+        Happening::VisibilityChanged { public: true, .. } => "made public",
+        Happening::VisibilityChanged { public: false, .. } => "made private",
+        Happening::SettingsChanged { .. } => "changed the setting",
         Happening::Refused { operation, .. } => match operation.as_str() {
             "sign_in" => "tried to sign in as",
+            "access_token" => "showed an access token of",
             "bearer_token" => "showed an old token of",
             "refresh_token" => "tried to renew a token of",
             "put_manifest" | "start_upload" | "push_blob" | "append_upload" | "finish_upload" | "mount_blob" => {
@@ -373,16 +399,16 @@ fn path(event: &Event) -> Option<String> {
     let manifest =
         |name: &RepoName, reference: Reference| Some(manifest_path(name, &reference, ManifestPage::Overview));
     match &event.what {
-        Happening::RepositoryCreated { name, .. } | Happening::RepositoryChanged { name } => {
-            Some(repository_path(name))
-        }
+        Happening::RepositoryCreated { name, .. }
+        | Happening::RepositoryChanged { name }
+        | Happening::VisibilityChanged { name, .. }
+        | Happening::Refused { name: Some(name), .. } => Some(repository_path(name)),
         Happening::TagPushed { name, tag, .. } | Happening::Pulled { name, tag: Some(tag), .. } => {
             manifest(name, Reference::Tag(tag.clone()))
         }
         Happening::ManifestPushed { name, digest, .. } | Happening::Pulled { name, digest, .. } => {
             manifest(name, Reference::Digest(*digest))
         }
-        Happening::Refused { name: Some(name), .. } => Some(repository_path(name)),
         _ => None,
     }
 }

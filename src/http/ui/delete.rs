@@ -205,7 +205,7 @@ struct Plans {
 /// Plans each by itself: applications first, for what belongs to them goes with them. A hundred plans may look at half a
 /// million parts, so that is no work for a thread that serves others.
 async fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
-    let (registry, sees_all) = (visit.app.registry.clone(), visit.may(Requirement::Catalog));
+    let (registry, sees_all) = (visit.app.registry.clone(), visit.may(Requirement::Admin));
     let (repo, references) = (repo.clone(), references.to_vec());
     let read = tokio::task::spawn_blocking(move || read_plans(&registry, &repo, &references, asked, sees_all)).await;
     let (mut items, gone) = read.map_err(|error| Failure::Fault(error.to_string()))??;
@@ -276,7 +276,7 @@ async fn page(
         head: Head::new(visit, &details, Tab::Other),
         title,
         frees: items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.frees)),
-        at_most: !visit.may(Requirement::Catalog),
+        at_most: !visit.may(Requirement::Admin),
         other_choice: has_choice.then(|| other_choice(&action, references, asked)),
         with_invocation: asked.with_invocation,
         refused: items.iter().any(|item| item.refused.is_some()),

@@ -150,7 +150,7 @@ impl Visit<'_> {
         Actor {
             address: Some(self.ctx.client.to_string()),
             agent: (!agent.is_empty()).then(|| agent.to_owned()),
-            ..Actor::new(self.caller.principal.clone())
+            ..Actor::of(&self.caller)
         }
     }
 

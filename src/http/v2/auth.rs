@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::access::{Access, AccessError, Credentials, Grant, TokenAnswer, TokenRequest};
 use crate::base::Secret;
 use crate::http::reply::{Body, Reply};
+use crate::http::request::user_agent;
 use crate::http::{BodyError, Context, RequestBody};
 use crate::model::Action;
 use crate::model::operation::Requirement;
@@ -50,7 +51,13 @@ pub fn challenge(ctx: &Context, service: &str, requirements: &[Requirement<'_>],
 fn scope(requirement: &Requirement<'_>) -> Option<String> {
     match requirement {
         // What no scope of a registry token can say.
-        Requirement::SignedIn | Requirement::Browse | Requirement::Admin => None,
+        Requirement::SignedIn
+        | Requirement::Browse
+        | Requirement::Admin
+        | Requirement::Repository(_, Action::Administer)
+        | Requirement::Namespace(_)
+        | Requirement::Organization(..)
+        | Requirement::Account(..) => None,
         Requirement::Catalog => Some("registry:catalog:*".to_owned()),
         Requirement::Repository(repo, Action::Pull) => Some(format!("repository:{repo}:pull")),
         Requirement::Repository(repo, Action::Push) => Some(format!("repository:{repo}:pull,push")),
@@ -79,6 +86,7 @@ impl fmt::Display for Quoted<'_> {
 /// the right thing: 401 for wrong credentials (after which some repeat a `POST` as `GET`), 429 with `Retry-After` for
 /// too many of them, 400 for what makes no sense.
 pub async fn token_service(access: &Access, ctx: &Context, request: Request<RequestBody>) -> Reply {
+    let agent = user_agent(request.headers()).to_owned();
     let parsed = match *request.method() {
         Method::GET => from_query(request.headers(), request.uri().query().unwrap_or_default()),
         Method::POST => from_form(request).await,
@@ -89,10 +97,13 @@ pub async fn token_service(access: &Access, ctx: &Context, request: Request<Requ
             return reply;
         }
     };
-    let request = match parsed {
+    let mut request = match parsed {
         Ok(request) => request,
         Err(reply) => return *reply,
     };
+    if !agent.is_empty() {
+        request.client = agent;
+    }
     match access.token(request, ctx.client).await {
         Ok(answer) => token_reply(&answer),
         Err(error) => error_reply(ctx, &error),
@@ -215,7 +226,7 @@ fn error_reply(ctx: &Context, error: &AccessError) -> Reply {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
             reply
         }
-        AccessError::Malformed(_) => *malformed(&text),
+        AccessError::Malformed(_) | AccessError::NotFound(_) | AccessError::Conflict(_) => *malformed(&text),
         AccessError::Store(fault) => {
             tracing::error!(request = ctx.id, %fault, "the token service failed");
             let text = format!("the registry failed to answer; its log says more under request {}", ctx.id);

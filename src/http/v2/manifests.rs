@@ -25,7 +25,7 @@ pub(super) async fn get(
     let registry = &call.app.registry;
     let manifest = if with_body {
         let pulled = registry.pull_manifest(repo, reference)?;
-        registry.note_pull(&call.caller.principal, call.ctx.client, call.agent, repo, reference, &pulled.digest);
+        registry.note_pull(&call.caller, call.ctx.client, call.agent, repo, reference, &pulled.digest);
         pulled
     } else {
         registry.head_manifest(repo, reference, call.may_push(repo)).await?

@@ -58,15 +58,28 @@ pub enum ObjectType {
     Manifest,
     /// A blob.
     Blob,
-    /// An account.
+    /// An account: a user or an organization.
     Account,
+    /// A team.
+    Team,
+    /// A personal access token.
+    Token,
     /// The registry itself.
     Registry,
 }
 
 impl ObjectType {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Repository, Self::Tag, Self::Manifest, Self::Blob, Self::Account, Self::Registry];
+    pub const ALL: [Self; 8] = [
+        Self::Repository,
+        Self::Tag,
+        Self::Manifest,
+        Self::Blob,
+        Self::Account,
+        Self::Team,
+        Self::Token,
+        Self::Registry,
+    ];
 
     /// Its word.
     pub const fn as_str(self) -> &'static str {
@@ -76,6 +89,8 @@ impl ObjectType {
             Self::Manifest => "MANIFEST",
             Self::Blob => "BLOB",
             Self::Account => "ACCOUNT",
+            Self::Team => "TEAM",
+            Self::Token => "TOKEN",
             Self::Registry => "REGISTRY",
         }
     }
@@ -108,7 +123,12 @@ pub const fn is_pull(what: &Happening) -> bool {
 
 /// An event in MSR's words.
 pub fn words(event: &Event) -> Words {
-    use ObjectType::{Account, Blob, Manifest, Registry, Repository, Tag};
+    use ObjectType::{Account, Blob, Manifest, Registry, Repository, Tag, Team, Token};
+    use Verb::{Create, Delete, Update};
+    let place = |organization: &str, team: Option<&str>| match team {
+        Some(team) => format!("{organization}/{team}"),
+        None => organization.to_owned(),
+    };
     let make = |verb, name, object, id: String, label: String| Words { verb, name, object, id, label };
     let plain = |verb, name, object, label: &str| make(verb, name, object, label.to_owned(), label.to_owned());
     match &event.what {
@@ -140,6 +160,47 @@ pub fn words(event: &Event) -> Words {
         }
         Happening::Pulled { name, tag: None, digest, .. } => {
             make(Verb::Get, "MANIFEST_PULL", Manifest, digest.to_string(), format!("{name}@{digest}"))
+        }
+        Happening::AccountCreated { account, .. } => plain(Create, "ACCOUNT_CREATED", Account, account),
+        Happening::AccountChanged { account, .. } => plain(Update, "ACCOUNT_UPDATED", Account, account),
+        Happening::AccountDeleted { account, .. } => plain(Delete, "ACCOUNT_DELETED", Account, account),
+        Happening::TeamCreated { organization, team, id } => {
+            make(Create, "TEAM_CREATED", Team, id.to_string(), place(organization, Some(team)))
+        }
+        Happening::TeamChanged { organization, team, .. } => {
+            plain(Update, "TEAM_UPDATED", Team, &place(organization, Some(team)))
+        }
+        Happening::TeamDeleted { organization, team, id } => {
+            make(Delete, "TEAM_DELETED", Team, id.to_string(), place(organization, Some(team)))
+        }
+        Happening::MemberAdded { organization, team, account, .. } => {
+            let to = place(organization, team.as_deref());
+            make(Create, "MEMBER_ADDED", Account, account.clone(), format!("{account} to {to}"))
+        }
+        Happening::MemberRemoved { organization, team, account } => {
+            let from = place(organization, team.as_deref());
+            make(Delete, "MEMBER_REMOVED", Account, account.clone(), format!("{account} from {from}"))
+        }
+        Happening::GrantSet { place: at, organization, team, level, .. } => {
+            let team = place(organization, Some(team));
+            make(Update, "GRANT_SET", Team, team.clone(), format!("{team}: {level} on {at}"))
+        }
+        Happening::GrantRemoved { place: at, organization, team, was } => {
+            let team = place(organization, Some(team));
+            make(Delete, "GRANT_REMOVED", Team, team.clone(), format!("{team}: {was} on {at}"))
+        }
+        Happening::TokenCreated { account, token, label, .. } => {
+            make(Create, "TOKEN_CREATED", Token, token.to_string(), format!("{account}: {label}"))
+        }
+        Happening::TokenChanged { account, token, label, .. } => {
+            make(Update, "TOKEN_UPDATED", Token, token.to_string(), format!("{account}: {label}"))
+        }
+        Happening::TokenDeleted { account, token, label } => {
+            make(Delete, "TOKEN_DELETED", Token, token.to_string(), format!("{account}: {label}"))
+        }
+        Happening::VisibilityChanged { name, .. } => plain(Update, "VISIBILITY_CHANGED", Repository, name.as_str()),
+        Happening::SettingsChanged { setting, value } => {
+            make(Update, "SETTINGS_CHANGED", Registry, setting.clone(), format!("{setting}: {value}"))
         }
         Happening::Refused { name: Some(name), .. } => plain(Verb::Fail, "REFUSED", Repository, name.as_str()),
         Happening::Refused { account: Some(account), .. } => plain(Verb::Fail, "REFUSED", Account, account),

@@ -249,7 +249,13 @@ impl Seen<'_> {
             None if self.viewer.admin || is_own => Sight::Everything,
             None => Sight::Nothing,
         };
-        let is_private = matches!(read.event.what, Happening::Pulled { .. } | Happening::Refused { .. });
+        let is_private = matches!(
+            read.event.what,
+            Happening::Pulled { .. }
+                | Happening::Refused { .. }
+                | Happening::GrantSet { .. }
+                | Happening::GrantRemoved { .. }
+        );
         Ok(match sight {
             Sight::Nothing => None,
             Sight::Changes if is_private && !is_own => None,

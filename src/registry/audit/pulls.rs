@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::base::{EventId, Timestamp};
 use crate::meta::{event, repo};
 use crate::model::event::Happening;
-use crate::model::{Event, Principal};
+use crate::model::{Actor, Caller, Event};
 use crate::oci::{Digest, Reference, RepoName};
 use crate::registry::{Registry, RegistryError};
 
@@ -25,9 +25,7 @@ const BATCH: usize = 200;
 
 #[derive(Clone, Debug)]
 struct Note {
-    principal: Principal,
-    address: IpAddr,
-    agent: Option<String>,
+    actor: Actor,
     repo: RepoName,
     reference: Reference,
     digest: Digest,
@@ -49,7 +47,7 @@ impl Registry {
     /// Notes that this manifest was pulled, for the record.
     pub fn note_pull(
         &self,
-        principal: &Principal,
+        caller: &Caller,
         address: IpAddr,
         agent: Option<&str>,
         repo: &RepoName,
@@ -57,7 +55,16 @@ impl Registry {
         digest: &Digest,
     ) {
         let pulls = &self.0.audit.pulls;
-        let key = pulls.hasher.hash_one((principal, address, agent, repo, reference, digest));
+        let through = caller.through.as_ref();
+        let key = pulls.hasher.hash_one((
+            &caller.principal,
+            through.map(|through| through.token),
+            address,
+            agent,
+            repo,
+            reference,
+            digest,
+        ));
         let now = self.clock().now();
         let mut notes = pulls.notes.lock();
         let room = notes.len() < MOST;
@@ -68,9 +75,11 @@ impl Registry {
             }
             Entry::Vacant(place) if room => {
                 place.insert(Note {
-                    principal: principal.clone(),
-                    address,
-                    agent: agent.map(str::to_owned),
+                    actor: Actor {
+                        address: Some(address.to_string()),
+                        agent: agent.map(str::to_owned),
+                        ..Actor::of(caller)
+                    },
                     repo: repo.clone(),
                     reference: reference.clone(),
                     digest: *digest,
@@ -133,14 +142,7 @@ fn row(note: &Note) -> Event {
         Reference::Digest(_) => None,
     };
     let (name, digest, times, since) = (note.repo.clone(), note.digest, note.times, note.since);
-    Event {
-        address: Some(note.address.to_string()),
-        agent: note.agent.clone(),
-        ..Event::new(
-            EventId::at(note.last),
-            note.last,
-            note.principal.clone(),
-            Happening::Pulled { name, tag, digest, times, since },
-        )
-    }
+    let what = Happening::Pulled { name, tag, digest, times, since };
+    let Actor { principal, address, agent, via } = note.actor.clone();
+    Event { address, agent, via, ..Event::new(EventId::at(note.last), note.last, principal, what) }
 }

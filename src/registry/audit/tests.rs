@@ -15,7 +15,7 @@ use crate::meta::key::Key;
 use crate::meta::{Engine, MetaError, Mode, Read, WriteTx, event, record, repo, tables};
 use crate::model::event::chain::{Chain, Recorded};
 use crate::model::event::{Happening, Outcome};
-use crate::model::{Event, Principal};
+use crate::model::{Caller, Event, Principal};
 use crate::oci::manifest::ManifestLimits;
 use crate::oci::{Algorithm, Digest, RepoName};
 use crate::registry::{Actor, Registry, Settings};
@@ -36,6 +36,7 @@ impl Lab {
         let options = BlobOptions { session_ttl: Duration::from_hours(1), max_blob: 1 << 20 };
         let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
         let settings = Settings {
+            create_on_push: true,
             untagged: None,
             collect_every: Duration::from_hours(1),
             accept_incomplete: true,
@@ -510,12 +511,12 @@ async fn pulls_of_the_same_are_one_event_and_refusals_have_their_reason() {
     let tag = crate::oci::Reference::parse("1.0").unwrap();
     for _ in 0..5 {
         let from = "192.0.2.7".parse().unwrap();
-        lab.registry.note_pull(&alice, from, Some("podman/5"), &name("lab/app"), &tag, &digest);
+        lab.registry.note_pull(&Caller::of(alice.clone()), from, Some("podman/5"), &name("lab/app"), &tag, &digest);
         lab.clock.advance(Duration::from_secs(1));
     }
     for n in 0..3_000_u32 {
         let from = std::net::IpAddr::from(n.to_be_bytes());
-        lab.registry.note_pull(&alice, from, None, &name("lab/app"), &tag, &digest);
+        lab.registry.note_pull(&Caller::of(alice.clone()), from, None, &name("lab/app"), &tag, &digest);
     }
     let actor = Actor { address: Some("192.0.2.7".to_owned()), ..Actor::new(alice) };
     lab.registry.note_denied(actor, Some(&name("lab/app")), "put_manifest", "alice may not push to lab/app");

@@ -6,7 +6,7 @@
 pub(super) const V2: &str = "
                                                        | nobody  stale   wrong   stranger foreign owner   admin   token   pull    other
 GET /v2/                                               | 401     401     401     200     200     200     200     200     200     200
-GET /v2/_catalog                                       | 401     401     401     403     403     403     200     403     403     403
+GET /v2/_catalog                                       | 401     401     401     200     200     200     200     401     401     401
 GET /v2/{repo}/tags/list                               | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 GET /v2/{repo}/referrers/{digest}                      | 401     401     401     404     404     200     200     200     200     401
 GET /v2/{repo}/manifests/{tag}                         | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
@@ -36,10 +36,10 @@ pub(super) const API: &str = "
 GET /api/v0/admin/version                                | 401     401     401     200     200     200     200     200     200     200
 GET /api/v0/repositories                                 | 401     401     401     200     200     200     200     200     200     200
 GET /api/v0/repositories/{namespace}                     | 401     401     401     200     200     200     200     200     200     200
-POST /api/v0/repositories/{namespace}                    | 401     401     401     404     404     400/201 400/201 400/201 401     401
+POST /api/v0/repositories/{namespace}                    | 401     401     401     403     403     400/201 400/201 401     401     401
 GET /api/v0/repositories/{repo}                          | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
-PATCH /api/v0/repositories/{repo}                        | 401     401     401     404     404     200/404 200/404 200/404 401     401
-DELETE /api/v0/repositories/{repo}                       | 401     401     401     404     404     204     204     204     401     401
+PATCH /api/v0/repositories/{repo}                        | 401     401     401     404     404     200/404 200/404 401     401     401
+DELETE /api/v0/repositories/{repo}                       | 401     401     401     404     404     204     204     401     401     401
 GET /api/v0/repositories/{repo}/tags                     | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 GET /api/v0/repositories/{repo}/tags/{tag}               | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 DELETE /api/v0/repositories/{repo}/tags/{tag}            | 401     401     401     404     404     204/404 204/404 204/404 401     401
