@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use msr_lite::access::session::csrf_text;
+use msr_lite::access::personal_tokens::{NewToken, TokenEntry, TokenFilter};
+use msr_lite::access::session::{SessionId, csrf_text};
 use msr_lite::meta::{Mode, account};
+use msr_lite::model::Actor;
 use msr_lite::oci::Digest;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -91,6 +93,9 @@ pub(super) enum Shown {
 
 const VISITOR: &str = "visitor-visitor-visitor-visitor-visitor-vis";
 
+/// The id of an access token or a session that there is not.
+const NOBODYS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// What was pushed for a tenant.
 #[derive(Clone, Default)]
 struct Pushed {
@@ -98,6 +103,9 @@ struct Pushed {
     digest: String,
     layer: Vec<u8>,
     upload: String,
+    /// An access token of the tenant's user, and a session.
+    token: String,
+    session: String,
 }
 
 /// The registry, what was pushed, and everybody's credentials.
@@ -214,8 +222,22 @@ impl Stage {
         for own in ["alice", "bob", "lab"] {
             self.remove(&format!("{own}/{OWN}")).await;
         }
+        for (user, pushed) in [("alice", &self.alice), ("admin", &self.foreign)] {
+            self.forget(user, &pushed.session).await;
+        }
         self.alice = self.push("alice", "alice").await;
         self.foreign = self.push("lab", "admin").await;
+    }
+
+    /// Takes away a user's access tokens and this session.
+    async fn forget(&self, user: &str, session: &str) {
+        let (access, by) = (self.lab.server.access(), Actor::system());
+        let filter = TokenFilter { owner: Some(user.to_owned()), ..TokenFilter::default() };
+        access.delete_tokens(&by, &filter).await.unwrap();
+        if let Some(session) = SessionId::parse(session) {
+            // It may have been ended.
+            drop(access.end_session(&by, user, session).await);
+        }
     }
 
     async fn remove(&self, repo: &str) {
@@ -233,7 +255,12 @@ impl Stage {
         let begun = self.client.post(path).basic_auth(user, Some(&self.lab.password)).send().await.unwrap();
         assert_eq!(begun.status(), StatusCode::ACCEPTED);
         let upload = header(&begun, "location").rsplit('/').next().unwrap().to_owned();
-        Pushed { manifest: manifest.to_string(), digest: digest.to_string(), layer, upload }
+        let access = self.lab.server.access();
+        let new = NewToken { label: "build".into(), ..NewToken::default() };
+        let (_, token) = access.create_token(&Actor::system(), None, user, new).await.unwrap();
+        let opened = access.reopen_session(user, "192.0.2.9".parse().unwrap(), "a browser").await.unwrap();
+        let (token, session) = (token.hash.to_string(), opened.session.id.to_string());
+        Pushed { manifest: manifest.to_string(), digest: digest.to_string(), layer, upload, token, session }
     }
 
     /// All that somebody could have changed, to be compared.
@@ -246,6 +273,16 @@ impl Stage {
             for path in ["tags?includeManifests=true", "manifests"] {
                 let path = format!("/api/v0/repositories/{tenant}/{THERE}/{path}");
                 state += &self.lab.get(&path).await.text().await.unwrap();
+            }
+        }
+        let access = self.lab.server.access();
+        for user in ["alice", "admin"] {
+            let filter = TokenFilter { owner: Some(user.to_owned()), ..TokenFilter::default() };
+            for TokenEntry { hash, token, .. } in access.tokens(&filter, None, 100).unwrap() {
+                state += &format!("{hash} {} {}\n", token.label, token.active);
+            }
+            for session in access.sessions_of(user).unwrap() {
+                state += &format!("{}\n", session.id);
             }
         }
         // Looking counts as a pull, and may.
@@ -267,6 +304,7 @@ impl Stage {
             .replace("{blob}", &blob.to_string())
             .replace("{known}", &known.to_string())
             .replace("{upload}", &pushed.upload)
+            .replace("{token}", if there { &*pushed.token } else { NOBODYS })
     }
 
     /// A request of the table.
@@ -300,7 +338,15 @@ impl Stage {
                     _ => csrf_text(VISITOR),
                 };
                 let full = format!("{}/{name}", class.tenant());
-                let fields = [("csrf", &*csrf), ("namespace", class.tenant()), ("name", &*full), ("theme", "dark")];
+                let session = if there { &*pushed.session } else { NOBODYS };
+                let fields = [
+                    ("csrf", &*csrf),
+                    ("namespace", class.tenant()),
+                    ("name", &*full),
+                    ("theme", "dark"),
+                    ("label", "labelled anew"),
+                    ("session", session),
+                ];
                 Some(("application/x-www-form-urlencoded", encoded(&fields).into_bytes()))
             }
             _ => None,
@@ -344,7 +390,7 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid"];
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in response.headers() {
-        let value = value.to_str().unwrap().replace(ABSENT, THERE);
+        let value = without_ids(&value.to_str().unwrap().replace(ABSENT, THERE));
         headers.push(match name.as_str() {
             name if by_chance.contains(&name) => name.to_owned(),
             // The id of an upload.
@@ -355,13 +401,28 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     headers.sort();
     let status = response.status().as_u16();
     let text = plain(&response.text().await.unwrap()).replace(ABSENT, THERE);
-    (status, headers, without_secrets(&text))
+    (status, headers, without_ids(&without_secrets(&text)))
+}
+
+/// A text without the ids of access tokens in addresses: who asks for one knows it.
+fn without_ids(text: &str) -> String {
+    let mut text = text.to_owned();
+    for begin in ["/account/tokens/", "%2Faccount%2Ftokens%2F"] {
+        let mut parts = text.split(begin);
+        let mut plain = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            plain += begin;
+            plain += part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        }
+        text = plain;
+    }
+    text
 }
 
 /// A text without the values of forms' csrf fields and of tokens, which are new each time.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
-    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\""] {
+    for begin in ["name=\"csrf\" value=\"", "name=\"form\" value=\"", "\"token\":\"", "\"access_token\":\""] {
         let mut parts = text.split(begin);
         let mut plain = parts.next().unwrap_or_default().to_owned();
         for part in parts {

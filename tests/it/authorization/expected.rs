@@ -1,6 +1,7 @@
 //! The expected answers: requests by classes of callers ([`Class`](super::callers::Class)). `200/404` is the answer where
 //! the repository exists, and where it does not. `{repo}` is a repository of `alice` (for `foreign`, of the other
-//! tenant), `{own}` one to which the caller may push, `{known}` a digest that exists in `{repo}` or nowhere.
+//! tenant), `{own}` one to which the caller may push, `{known}` a digest that exists in `{repo}` or nowhere, `{token}` an access token of the tenant's
+//! user or none.
 
 /// `/v2`: each operation.
 pub(super) const V2: &str = "
@@ -77,6 +78,18 @@ GET /welcome                          | 303     303     403     403     403     
 GET /account                          | 303     303     200     200     200     200
 POST /account/password                | 403     403     400     400     400     400
 POST /account/prefs                   | 303     403     303     303     303     303
+GET /account/tokens                   | 303     303     200     200     200     200
+POST /account/tokens                  | 403     403     400     400     400     400
+GET /account/tokens/{token}           | 303     303     404     404     200/404 404
+POST /account/tokens/{token}          | 403     403     404     404     303/404 404
+GET /account/tokens/{token}/deactivate | 303    303     404     404     200/404 404
+POST /account/tokens/{token}/deactivate | 403   403     404     404     303/404 404
+GET /account/tokens/{token}/activate  | 303     303     404     404     200/404 404
+POST /account/tokens/{token}/activate | 403     403     404     404     303/404 404
+GET /account/tokens/{token}/revoke    | 303     303     404     404     200/404 404
+POST /account/tokens/{token}/revoke   | 403     403     404     404     303/404 404
+GET /account/sessions                 | 303     303     200     200     200     200
+POST /account/sessions/end            | 403     403     404     404     303/404 404
 GET /system                           | 303     303     403     403     403     200
 GET /system/storage                   | 303     303     403     403     403     200
 POST /system/storage/collect          | 403     403     403     403     403     303
