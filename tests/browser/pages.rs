@@ -121,7 +121,10 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
 pub(crate) fn form(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if let Some(token) = path.strip_prefix("/account/tokens/") {
-        return format!("/account/tokens/*{}", token.split_once('/').map_or(String::new(), |(_, step)| format!("/{step}")));
+        return format!(
+            "/account/tokens/*{}",
+            token.split_once('/').map_or(String::new(), |(_, step)| format!("/{step}"))
+        );
     }
     let Some(rest) = path.strip_prefix("/r/") else { return path.to_owned() };
     let Some((_, page)) = rest.split_once("/-/") else { return "/r/*".to_owned() };

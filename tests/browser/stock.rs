@@ -1,12 +1,13 @@
 //! One thing of each sort that pages tell apart, and one repository in which every field was written by an attacker.
 
+use msr_lite::model::personal_token::MAX_LABEL;
 use msr_lite::oci::Digest;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app_fixture::{App, app_fixture};
-use crate::support::server::ADMIN;
 use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, noise, sha256};
+use crate::support::server::ADMIN;
 
 pub(crate) const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -74,7 +75,9 @@ fn account(lab: &Lab) -> (String, String) {
     let made = cli(&["token", "add", ADMIN, "--label", "nightly build", "--scope", scope, "--days", "90"]);
     let token = made.stdout.lines().next().unwrap().to_owned();
     lab.server.request("GET", "/v2/").option("--user", &format!("{ADMIN}:{token}")).send().is(200);
-    cli(&["token", "add", ADMIN, "--label", HOSTILE, "--scope", "read-only"]);
+    // As much of it as a label may have.
+    let label: String = HOSTILE.chars().take(MAX_LABEL).collect();
+    cli(&["token", "add", ADMIN, "--label", &label, "--scope", "read-only"]);
     let listed = cli(&["token", "ls", "--user", ADMIN, "--json"]);
     let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
     let ids: Vec<_> = listed.as_array().unwrap().iter().map(|token| token["id"].as_str().unwrap().to_owned()).collect();

@@ -223,12 +223,9 @@ impl PageRequest {
     /// The methods that it knows, as `Allow` says them.
     pub const fn methods(&self) -> &'static str {
         match self {
-            Self::Logout
-            | Self::Password
-            | Self::Preferences
-            | Self::EndSessions
-            | Self::Collect
-            | Self::AddName => SEND,
+            Self::Logout | Self::Password | Self::Preferences | Self::EndSessions | Self::Collect | Self::AddName => {
+                SEND
+            }
             Self::Login | Self::Repositories | Self::Tokens | Self::Token(..) => BOTH,
             Self::Repository(_, page) => match page {
                 RepositoryPage::Settings

@@ -357,13 +357,7 @@ pub(super) async fn one(visit: &Visit<'_>, token: &TokenHash, page: TokenPage) -
     Ok(redirect(&format!("/account/tokens?done={}", page.segment())))
 }
 
-fn about(
-    visit: &Visit<'_>,
-    status: StatusCode,
-    token: TokenRow,
-    page: TokenPage,
-    problem: Option<String>,
-) -> Reply {
+fn about(visit: &Visit<'_>, status: StatusCode, token: TokenRow, page: TokenPage, problem: Option<String>) -> Reply {
     let title = match page {
         TokenPage::About => token.label.clone(),
         TokenPage::Deactivate => format!("Deactivate {}", token.label),

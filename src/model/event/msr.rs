@@ -270,10 +270,7 @@ mod tests {
             (Happening::BlobDeleted { name: name.clone(), digest }, "DELETE BLOB_DELETE BLOB lab/app@"),
             (Happening::PasswordChanged { account: account() }, "UPDATE PASSWORD_CHANGED ACCOUNT alice"),
             (Happening::SignedIn { account: account() }, "CREATE SIGN_IN ACCOUNT alice"),
-            (
-                Happening::SessionsEnded { account: account(), sessions: 2 },
-                "DELETE SESSIONS_ENDED ACCOUNT alice",
-            ),
+            (Happening::SessionsEnded { account: account(), sessions: 2 }, "DELETE SESSIONS_ENDED ACCOUNT alice"),
             (
                 Happening::Pulled { name: name.clone(), tag: Some(tag()), digest, times: 2, since },
                 "GET TAG_PULL TAG lab/app:1.0",

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use msr_lite::access::personal_tokens::{NewToken, TokenEntry, TokenFilter};
-use msr_lite::access::session::{SessionId, csrf_text};
-use msr_lite::meta::{Mode, account};
-use msr_lite::model::Actor;
+use msr_lite::access::personal_tokens::{TokenEntry, TokenFilter};
+use msr_lite::access::session::csrf_text;
+use msr_lite::meta::session::{self, SessionHash, SessionRow};
+use msr_lite::meta::{Mode, account, personal_token};
+use msr_lite::model::personal_token::{GeneratedBy, PersonalToken, TokenHash, TokenScope};
 use msr_lite::oci::Digest;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -222,22 +223,38 @@ impl Stage {
         for own in ["alice", "bob", "lab"] {
             self.remove(&format!("{own}/{OWN}")).await;
         }
-        for (user, pushed) in [("alice", &self.alice), ("admin", &self.foreign)] {
-            self.forget(user, &pushed.session).await;
-        }
         self.alice = self.push("alice", "alice").await;
         self.foreign = self.push("lab", "admin").await;
     }
 
-    /// Takes away a user's access tokens and this session.
-    async fn forget(&self, user: &str, session: &str) {
-        let (access, by) = (self.lab.server.access(), Actor::system());
-        let filter = TokenFilter { owner: Some(user.to_owned()), ..TokenFilter::default() };
-        access.delete_tokens(&by, &filter).await.unwrap();
-        if let Some(session) = SessionId::parse(session) {
-            // It may have been ended.
-            drop(access.end_session(&by, user, session).await);
-        }
+    /// Gives a user one access token and one session besides those that were signed in, and their ids. What this test
+    /// does itself is not on record: records are to be the same before and after.
+    async fn give(&self, user: &'static str) -> (String, String) {
+        let (token, now) = (TokenHash([if user == "alice" { 1 } else { 2 }; 32]), self.lab.clock.now());
+        let session: SessionHash = token.0;
+        let put = self.lab.server.registry().meta().write(move |tx| {
+            let revision = account::get(tx, user)?.unwrap().revision;
+            let (owner, creator) = (user.to_owned(), user.to_owned());
+            let row = PersonalToken {
+                owner,
+                creator,
+                label: "build".into(),
+                scope: TokenScope::All,
+                created: now,
+                creator_client: String::new(),
+                generated_by: GeneratedBy::Manual,
+                expires: None,
+                active: true,
+                form: None,
+            };
+            personal_token::put(tx, &token, &row);
+            let (address, agent) = ("192.0.2.9".to_owned(), "a browser".to_owned());
+            let row = SessionRow { account: user.to_owned(), revision, opened: now, seen: now, address, agent };
+            session::open(tx, &session, &row)?;
+            Ok::<_, msr_lite::meta::MetaError>(())
+        });
+        put.await.unwrap();
+        (token.to_string(), token.to_string())
     }
 
     async fn remove(&self, repo: &str) {
@@ -246,7 +263,7 @@ impl Stage {
     }
 
     /// Pushes the tenant's image, and lets `user` begin an upload.
-    async fn push(&self, tenant: &str, user: &str) -> Pushed {
+    async fn push(&self, tenant: &str, user: &'static str) -> Pushed {
         let repo = format!("{tenant}/{THERE}");
         // Content of its own each time: what was deleted is not to be found again.
         let layer = noise(64, self.pushes * 2 + u64::from(tenant == "lab"));
@@ -255,11 +272,7 @@ impl Stage {
         let begun = self.client.post(path).basic_auth(user, Some(&self.lab.password)).send().await.unwrap();
         assert_eq!(begun.status(), StatusCode::ACCEPTED);
         let upload = header(&begun, "location").rsplit('/').next().unwrap().to_owned();
-        let access = self.lab.server.access();
-        let new = NewToken { label: "build".into(), ..NewToken::default() };
-        let (_, token) = access.create_token(&Actor::system(), None, user, new).await.unwrap();
-        let opened = access.reopen_session(user, "192.0.2.9".parse().unwrap(), "a browser").await.unwrap();
-        let (token, session) = (token.hash.to_string(), opened.session.id.to_string());
+        let (token, session) = self.give(user).await;
         Pushed { manifest: manifest.to_string(), digest: digest.to_string(), layer, upload, token, session }
     }
 

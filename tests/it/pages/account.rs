@@ -5,10 +5,10 @@ use std::time::Duration;
 use msr_lite::access::accounts::NewAccount;
 use msr_lite::access::personal_tokens::NewToken;
 use msr_lite::meta::{Mode, event};
+use msr_lite::model::Actor;
 use msr_lite::model::account::AccountKind;
 use msr_lite::model::event::Happening;
 use msr_lite::model::permission::{Level, Place};
-use msr_lite::model::Actor;
 use msr_lite::oci::RepoName;
 use reqwest::{Method, StatusCode};
 
@@ -29,7 +29,8 @@ async fn with_teams(lab: &Lab) {
     add_user(lab, "alice").await;
     lab.push_image("lab/web", "1", b"layer").await;
     let full_name = "The tools".to_owned();
-    let tools = NewAccount { name: "tools".into(), kind: AccountKind::Organization, full_name, ..NewAccount::default() };
+    let tools =
+        NewAccount { name: "tools".into(), kind: AccountKind::Organization, full_name, ..NewAccount::default() };
     access.create_account(&by, tools).await.unwrap();
     access.set_member(&by, "tools", "alice", true).await.unwrap();
     for team in ["ops", "dev"] {

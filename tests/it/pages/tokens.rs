@@ -278,7 +278,7 @@ async fn the_text_of_a_token_is_in_no_log_line() {
     let log = Log(Arc::new(Mutex::new(Some(Vec::new()))));
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("msr_lite=trace")
+        .with_env_filter("msr_lite=trace,access=trace")
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
