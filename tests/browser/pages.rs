@@ -34,6 +34,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("welcome", "/welcome"),
         ("account", "/account"),
         ("account-tokens", "/account/tokens"),
+        ("account-tokens-new", "/account/tokens?new=1"),
         ("account-sessions", "/account/sessions"),
         ("repositories", "/repositories"),
         ("repositories-filtered", "/repositories?q=o&type=application&sort=size"),

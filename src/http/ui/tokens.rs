@@ -201,13 +201,15 @@ struct TokensPage {
     /// What tells this form from the next one.
     form: Uuid,
     problem: Option<String>,
+    /// Whether a link led to the form.
+    asked: bool,
     done: Option<&'static str>,
 }
 
 impl TokensPage {
     /// Whether the form is to be open.
     fn open(&self) -> bool {
-        self.problem.is_some() || self.rows.is_empty() && self.first
+        self.problem.is_some() || self.asked || self.rows.is_empty() && self.first
     }
 }
 
@@ -291,6 +293,7 @@ fn list(visit: &Visit<'_>, status: StatusCode, typed: Typed, problem: Option<Str
         longest: MAX_DAYS,
         form: Uuid::random(),
         problem,
+        asked: visit.query.ticked("new"),
         done: match visit.query.get("done") {
             Some("deactivate") => Some("The token was deactivated: what uses it is refused from now on."),
             Some("activate") => Some("The token was activated: it works again."),

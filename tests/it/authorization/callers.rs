@@ -292,10 +292,10 @@ impl Stage {
         for user in ["alice", "admin"] {
             let filter = TokenFilter { owner: Some(user.to_owned()), ..TokenFilter::default() };
             for TokenEntry { hash, token, .. } in access.tokens(&filter, None, 100).unwrap() {
-                state += &format!("{hash} {} {}\n", token.label, token.active);
+                state += &[hash.to_string(), token.label, token.active.to_string(), "\n".into()].join(" ");
             }
             for session in access.sessions_of(user).unwrap() {
-                state += &format!("{}\n", session.id);
+                state += &session.id.to_string();
             }
         }
         // Looking counts as a pull, and may.
@@ -317,7 +317,7 @@ impl Stage {
             .replace("{blob}", &blob.to_string())
             .replace("{known}", &known.to_string())
             .replace("{upload}", &pushed.upload)
-            .replace("{token}", if there { &*pushed.token } else { NOBODYS })
+            .replace("{token}", if there { &pushed.token } else { NOBODYS })
     }
 
     /// A request of the table.

@@ -205,7 +205,7 @@ on_each_engine! {
         list.has(&[">expired<", "read-only, wherever you may pull"]);
         list.lacks(&[">Deactivate<", ">Activate<"]);
         let path = format!("{LIST}/{}", first_id(&list));
-        alice.get(&path).await.has(&["It has expired and is refused. Make a new one"]);
+        alice.get(&path).await.has(&["It has expired and is refused. <a href=\"/account/tokens?new=1\">Make a new one</a>"]);
         let activate = format!("{path}/activate");
         let page = alice.get(&activate).await;
         page.has(&["activating it does not change that"]);
