@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::password::{check_new, generate, hash};
 use super::{Access, AccessError};
-use crate::base::{EventId, Secret, Timestamp};
+use crate::base::{EventId, Secret, Timestamp, Uuid};
 use crate::meta::{account, event, session};
 use crate::model::account::Account;
 use crate::model::event::Happening;
@@ -49,12 +49,11 @@ impl Access {
         check_new(password)?;
         let now = self.0.clock.now();
         let admin = Account {
-            name: ADMIN.to_owned(),
             password: hash(password),
             admin: true,
-            created: now,
             revision: next_revision(0, now),
             initial,
+            ..Account::user(ADMIN, Uuid::random(), now)
         };
         let made = self.0.meta.write_blocking(move |tx| {
             let first = !account::any(tx)?;

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::operation::Requirement;
+use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 use crate::model::permission::Verdict;
 use crate::model::{Action, Caller, Decision, Principal};
 use crate::oci::RepoName;
@@ -67,6 +67,9 @@ fn right(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) ->
         Requirement::Admin => administers(&caller.principal),
         Requirement::Catalog => in_catalog(anonymous_pull, &caller.principal),
         Requirement::Repository(repo, action) => in_repository(anonymous_pull, &caller.principal, repo, action),
+        Requirement::Namespace(..) | Requirement::Organization(..) | Requirement::Account(..) => {
+            administers(&caller.principal)
+        }
     }
 }
 
@@ -117,7 +120,9 @@ fn covers(scopes: &[Scope], requirement: Requirement<'_>) -> bool {
     let (kind, name, action) = match requirement {
         // A list shows what the token opens and no more.
         Requirement::SignedIn | Requirement::Browse => return true,
-        Requirement::Admin => return false,
+        Requirement::Admin | Requirement::Namespace(..) | Requirement::Organization(..) | Requirement::Account(..) => {
+            return false;
+        }
         Requirement::Catalog => ("registry", "catalog", "*"),
         Requirement::Repository(repo, action) => ("repository", repo.as_str(), action.as_str()),
     };
@@ -142,7 +147,10 @@ fn refuse(anonymous_pull: bool, caller: &Caller, requirement: Requirement<'_>) -
         | Requirement::Catalog
         | Requirement::SignedIn
         | Requirement::Browse
-        | Requirement::Admin => Decision::new(
+        | Requirement::Admin
+        | Requirement::Namespace(..)
+        | Requirement::Organization(..)
+        | Requirement::Account(..) => Decision::new(
             Verdict::Forbidden,
             Cow::Owned(format!("{who} may not {wanted}; ask an administrator of this registry for it")),
         ),
@@ -162,6 +170,12 @@ impl std::fmt::Display for Wanted<'_> {
             Requirement::Repository(repo, Action::Pull) => write!(f, "pull from {repo}"),
             Requirement::Repository(repo, Action::Push) => write!(f, "push to {repo}"),
             Requirement::Repository(repo, Action::Delete) => write!(f, "delete in {repo}"),
+            Requirement::Repository(repo, Action::Administer) => write!(f, "administer {repo}"),
+            Requirement::Namespace(namespace) => write!(f, "make repositories in {namespace}"),
+            Requirement::Organization(name, OrganizationAction::See) => write!(f, "see the members of {name}"),
+            Requirement::Organization(name, OrganizationAction::Manage) => write!(f, "manage {name}"),
+            Requirement::Account(name, AccountAction::See) => write!(f, "see the account {name}"),
+            Requirement::Account(name, AccountAction::Manage) => write!(f, "manage the account {name}"),
         }
     }
 }
@@ -228,7 +242,7 @@ mod tests {
             (true, Principal::Anonymous, nobody_public),
             (false, user("", false), unnamed),
         ] {
-            let caller = Caller { principal, token: None };
+            let caller = Caller::of(principal);
             for (requirement, expected) in requirements.iter().zip(expected) {
                 let decision = decide(anonymous_pull, &caller, *requirement);
                 assert_eq!(may(anonymous_pull, &caller, *requirement), decision.allowed());

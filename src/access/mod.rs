@@ -183,7 +183,7 @@ impl Access {
             Some(Credentials::Bearer(token)) => self.bearer(&token, peer),
             Some(Credentials::Basic { username, password }) => {
                 let account = self.sign_in(&username, password, peer).await?;
-                Ok(Caller { principal: sign_in::principal(&account), token: None })
+                Ok(Caller::of(sign_in::principal(&account)))
             }
         }
     }

@@ -38,6 +38,7 @@ impl Access {
             issued: now,
             expires: now.plus(LIFE),
             client,
+            through: None,
         };
         let written = self.0.meta.write(move |tx| {
             account::put_refresh(tx, &hash, &row, now)?;

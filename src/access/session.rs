@@ -56,7 +56,7 @@ pub struct Session {
 impl Session {
     fn of(account: &Account, row: &SessionRow, token: &str) -> Self {
         Self {
-            caller: Caller { principal: sign_in::principal(account), token: None },
+            caller: Caller::of(sign_in::principal(account)),
             csrf: csrf_text(token),
             opened: row.opened,
             initial_password: account.initial,

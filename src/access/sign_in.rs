@@ -169,13 +169,13 @@ impl Access {
         let verified = self.verify_bearer(token.reveal())?;
         let token = Some(Arc::clone(&verified.scopes));
         if verified.account.is_empty() {
-            return Ok(Caller { principal: Principal::Anonymous, token });
+            return Ok(Caller { principal: Principal::Anonymous, token, through: None });
         }
         let epoch = self.0.meta.epoch();
         if let Some((at, principal)) = &*verified.seen.lock()
             && epoch == Some(*at)
         {
-            return Ok(Caller { principal: principal.clone(), token });
+            return Ok(Caller { principal: principal.clone(), token, through: None });
         }
         match self.account(&verified.account)? {
             Some(account) if account.revision == verified.revision => {
@@ -183,7 +183,7 @@ impl Access {
                 if let Some(epoch) = epoch {
                     *verified.seen.lock() = Some((epoch, principal.clone()));
                 }
-                Ok(Caller { principal, token })
+                Ok(Caller { principal, token, through: None })
             }
             _ => Err(AccessError::Refused("the account has changed since the token was issued; sign in again".into())),
         }

@@ -115,3 +115,83 @@ impl RepoId {
         Self(u64::from_be_bytes(random()))
     }
 }
+
+/// Names an account or a team for its lifetime: a random UUID (RFC 9562, version 4), in the 36 characters in which
+/// clients of MSR's interface expect it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Uuid(pub [u8; 16]);
+
+impl Uuid {
+    /// All zeros (RFC 9562, §5.9): nobody's.
+    pub const NIL: Self = Self([0; 16]);
+
+    /// A fresh random one.
+    pub fn random() -> Self {
+        Self::of_version(random(), 4)
+    }
+
+    /// The one that these bytes make (version 8, "custom"): the same bytes, the same id.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self::of_version(bytes, 8)
+    }
+
+    fn of_version(mut bytes: [u8; 16], version: u8) -> Self {
+        bytes[6] = bytes[6] & 0x0f | version << 4;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        Self(bytes)
+    }
+
+    /// Parses the 36 characters, in either case; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let dashed = text.len() == 36 && [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-');
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        let mut bytes = [0; 16];
+        (dashed && digits.len() == 32).then(|| hex::decode_to_slice(digits, &mut bytes).ok())??;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = hex::encode(self.0);
+        let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+        f.write_str(&parts.join("-"))
+    }
+}
+
+impl fmt::Debug for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Uuid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Uuid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a UUID"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_reads_as_it_was_written() {
+        let id = Uuid::random();
+        let text = id.to_string();
+        assert_eq!((text.len(), text.as_bytes()[14]), (36, b'4'));
+        assert_eq!(Uuid::parse(&text), Some(id));
+        assert_eq!(Uuid::parse(&text.to_uppercase()), Some(id));
+        for other in ["", &text[1..], &text.replace('-', ""), &text.replace('-', "0"), "ü"] {
+            assert_eq!(Uuid::parse(other), None, "{other}");
+        }
+        assert_eq!(Uuid::from_bytes([0xff; 16]).to_string(), "ffffffff-ffff-8fff-bfff-ffffffffffff");
+    }
+}

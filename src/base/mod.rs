@@ -10,6 +10,6 @@ pub mod secret;
 
 pub use clock::{Clock, Timestamp};
 pub use config::Config;
-pub use id::{EventId, FileId, JobId, RepoId, UploadId};
+pub use id::{EventId, FileId, JobId, RepoId, UploadId, Uuid};
 pub use page::Page;
 pub use secret::Secret;

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{EventId, RepoId, Timestamp};
+use crate::base::{EventId, RepoId, Timestamp, Uuid};
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, MediaType, RepoName, Tag};
 
+use super::account::AccountKind;
+use super::permission::{Level, Place};
+use super::personal_token::{TokenHash, TokenScope};
 use super::principal::Principal;
 
 /// Something that happened to the registry.
@@ -125,6 +128,162 @@ pub enum Happening {
     PasswordChanged {
         /// Whose.
         account: String,
+    },
+    /// An account came into being.
+    AccountCreated {
+        /// Its name.
+        account: String,
+        /// Its id.
+        id: Uuid,
+        /// What it is.
+        kind: AccountKind,
+        /// The repository whose first push made it: an administrator pushed to a new namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by_push_to: Option<RepoName>,
+    },
+    /// Something about an account was changed, other than its password.
+    AccountChanged {
+        /// Its name.
+        account: String,
+        /// Whether it may be used since, if that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        active: Option<bool>,
+        /// Whether it administers the registry since, if that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        admin: Option<bool>,
+        /// Whether its full name changed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        full_name: bool,
+    },
+    /// An account was deleted.
+    AccountDeleted {
+        /// Its name.
+        account: String,
+        /// Its id; a later one of the same name has another.
+        id: Uuid,
+        /// What it was.
+        kind: AccountKind,
+    },
+    /// A team was made.
+    TeamCreated {
+        /// In which organization.
+        organization: String,
+        /// Its name.
+        team: String,
+        /// Its id.
+        id: Uuid,
+    },
+    /// A team's name or description was changed.
+    TeamChanged {
+        /// In which organization.
+        organization: String,
+        /// Its name since.
+        team: String,
+        /// The name before, if that changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
+    },
+    /// A team was deleted, and with it its grants.
+    TeamDeleted {
+        /// In which organization.
+        organization: String,
+        /// Its name.
+        team: String,
+        /// Its id.
+        id: Uuid,
+    },
+    /// A user became a member of an organization or of one of its teams, or became or ceased to be an owner.
+    MemberAdded {
+        /// Which organization.
+        organization: String,
+        /// Which team; none for the organization itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
+        /// Who.
+        account: String,
+        /// Whether as an owner of the organization.
+        #[serde(default, skip_serializing_if = "is_false")]
+        owner: bool,
+    },
+    /// A user left an organization (and with it its teams), or a team.
+    MemberRemoved {
+        /// Which organization.
+        organization: String,
+        /// Which team; none for the organization itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
+        /// Who.
+        account: String,
+    },
+    /// A team got a right, or another one than it had there.
+    GrantSet {
+        /// Where.
+        place: Place,
+        /// The team's organization.
+        organization: String,
+        /// The team.
+        team: String,
+        /// How much since.
+        level: Level,
+        /// How much before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Level>,
+    },
+    /// A team lost a right.
+    GrantRemoved {
+        /// Where.
+        place: Place,
+        /// The team's organization.
+        organization: String,
+        /// The team.
+        team: String,
+        /// How much it was.
+        was: Level,
+    },
+    /// A personal access token was made.
+    TokenCreated {
+        /// Whose.
+        account: String,
+        /// Its id: the hash, from which nobody gets to the token.
+        token: TokenHash,
+        /// Its label.
+        label: String,
+        /// What it gives.
+        scope: TokenScope,
+    },
+    /// A token was switched on or off, or labelled anew.
+    TokenChanged {
+        /// Whose.
+        account: String,
+        /// Which.
+        token: TokenHash,
+        /// Its label since.
+        label: String,
+        /// Whether it works since.
+        active: bool,
+    },
+    /// A token was deleted.
+    TokenDeleted {
+        /// Whose.
+        account: String,
+        /// Which.
+        token: TokenHash,
+        /// Its label.
+        label: String,
+    },
+    /// Who may see a repository, besides those with rights on it, was changed.
+    VisibilityChanged {
+        /// Its name.
+        name: RepoName,
+        /// Whether everybody who is signed in may pull since.
+        public: bool,
+    },
+    /// A setting that is kept in the store was changed.
+    SettingsChanged {
+        /// Which.
+        setting: String,
+        /// To what, in words.
+        value: String,
     },
 }
 

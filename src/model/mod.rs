@@ -5,11 +5,13 @@ pub mod event;
 pub mod gc;
 pub mod job;
 pub mod operation;
+pub mod organization;
 pub mod permission;
+pub mod personal_token;
 pub mod principal;
 
 pub use event::Event;
 pub use job::Job;
 pub use operation::Operation;
-pub use permission::{Action, Decision};
-pub use principal::{Caller, Principal};
+pub use permission::{Action, Decision, Level};
+pub use principal::{Actor, Caller, Principal};

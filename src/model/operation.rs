@@ -138,10 +138,34 @@ pub enum Requirement<'o> {
     Browse,
     /// Administering the registry.
     Admin,
-    /// The list of repositories.
+    /// The catalog of repositories; it names those that the caller may see.
     Catalog,
     /// An action on a repository.
     Repository(&'o RepoName, Action),
+    /// Making repositories in this namespace.
+    Namespace(&'o str),
+    /// Something about an organization.
+    Organization(&'o str, OrganizationAction),
+    /// Something about an account.
+    Account(&'o str, AccountAction),
+}
+
+/// What may be asked of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationAction {
+    /// See its members and teams: its members may, and administrators.
+    See,
+    /// Change its members, teams and their grants: its owners may, and administrators.
+    Manage,
+}
+
+/// What may be asked of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountAction {
+    /// See that it is there, and its name: whoever is signed in may.
+    See,
+    /// See its tokens and settings, change its password and full name: the account itself may, and administrators.
+    Manage,
 }
 
 impl Operation {
@@ -196,7 +220,7 @@ impl Operation {
     pub fn repo(&self) -> Option<&RepoName> {
         match self.requires() {
             Requirement::Repository(repo, _) => Some(repo),
-            Requirement::SignedIn | Requirement::Browse | Requirement::Admin | Requirement::Catalog => None,
+            _ => None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Who asks.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::personal_token::Through;
 use crate::oci::scope::Scope;
 
 /// An identity, proved or anonymous.
@@ -46,23 +48,53 @@ pub struct Caller {
     /// Who asks.
     pub principal: Principal,
     /// The scopes of the bearer token that was shown; `None` for Basic and anonymous callers, whom no token narrows.
-    pub token: Option<std::sync::Arc<[Scope]>>,
+    pub token: Option<Arc<[Scope]>>,
+    /// The personal access token by which the caller came, straight or by a bearer token that was got with it: it
+    /// narrows whatever is decided.
+    pub through: Option<Arc<Through>>,
 }
 
 impl Caller {
     /// Nobody signed in.
     pub fn anonymous() -> Self {
-        Self { principal: Principal::Anonymous, token: None }
+        Self::of(Principal::Anonymous)
     }
 
-    /// The same caller with all that its account may do, whatever the token that was shown.
+    /// A principal with all its rights.
+    pub fn of(principal: Principal) -> Self {
+        Self { principal, token: None, through: None }
+    }
+
+    /// The same caller with all that its account may do, whatever the scopes of the bearer token that was shown. What a
+    /// personal access token narrows stays narrow.
     #[must_use]
     pub fn without_token(&self) -> Self {
-        Self { principal: self.principal.clone(), token: None }
+        Self { principal: self.principal.clone(), token: None, through: self.through.clone() }
     }
 
     /// Whether somebody signed in.
     pub fn is_signed_in(&self) -> bool {
         self.principal != Principal::Anonymous
+    }
+}
+
+/// Who asks for a change, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The principal.
+    pub principal: Principal,
+    /// The client's address, where there is one.
+    pub address: Option<String>,
+}
+
+impl Actor {
+    /// The registry itself.
+    pub fn system() -> Self {
+        Self { principal: Principal::System, address: None }
+    }
+
+    /// Whether it administers the registry.
+    pub fn is_admin(&self) -> bool {
+        matches!(self.principal, Principal::User { admin: true, .. } | Principal::System)
     }
 }

@@ -43,7 +43,7 @@ use tokio::sync::Notify;
 use crate::base::{Clock, Timestamp};
 use crate::blobs::Blobs;
 use crate::meta::{Engine, Read, repo};
-use crate::model::Principal;
+pub use crate::model::Actor;
 use crate::oci::RepoName;
 use crate::oci::manifest::ManifestLimits;
 use crate::space::Space;
@@ -63,22 +63,6 @@ pub struct Settings {
     pub collect_every: Duration,
     /// Limits on one manifest.
     pub manifest: ManifestLimits,
-}
-
-/// Who asks for a change, for the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// The principal.
-    pub principal: Principal,
-    /// The client's address, where there is one.
-    pub address: Option<String>,
-}
-
-impl Actor {
-    /// The registry itself.
-    pub fn system() -> Self {
-        Self { principal: Principal::System, address: None }
-    }
 }
 
 /// The registry. Cheap to clone.

@@ -21,7 +21,22 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
         | Happening::ManifestDeleted { .. }
         | Happening::ManifestCollected { .. }
         | Happening::BlobDeleted { .. }
-        | Happening::PasswordChanged { .. } => &[],
+        | Happening::VisibilityChanged { .. }
+        | Happening::SettingsChanged { .. }
+        | Happening::PasswordChanged { .. }
+        | Happening::AccountCreated { .. }
+        | Happening::AccountChanged { .. }
+        | Happening::AccountDeleted { .. }
+        | Happening::TeamCreated { .. }
+        | Happening::TeamChanged { .. }
+        | Happening::TeamDeleted { .. }
+        | Happening::MemberAdded { .. }
+        | Happening::MemberRemoved { .. }
+        | Happening::GrantSet { .. }
+        | Happening::GrantRemoved { .. }
+        | Happening::TokenCreated { .. }
+        | Happening::TokenChanged { .. }
+        | Happening::TokenDeleted { .. } => &[],
     }
 }
 

@@ -28,10 +28,7 @@ async fn a_session_is_its_accounts_with_all_that_it_may() {
         let token = house.open("alice").await;
         assert_eq!(token.len(), 43, "256 bits");
         let session = house.at(&token).await.unwrap();
-        assert_eq!(
-            session.caller,
-            Caller { principal: Principal::User { name: "alice".into(), admin: false }, token: None }
-        );
+        assert_eq!(session.caller, Caller::of(Principal::User { name: "alice".into(), admin: false }));
         assert_eq!(session.csrf, csrf_text(&token));
         assert_ne!(house.open("alice").await, token, "each has a token of its own");
         assert!(house.at("").await.is_none() && house.at(&token[1..]).await.is_none());

@@ -50,7 +50,13 @@ pub fn challenge(ctx: &Context, service: &str, requirements: &[Requirement<'_>],
 fn scope(requirement: &Requirement<'_>) -> Option<String> {
     match requirement {
         // What no scope of a registry token can say.
-        Requirement::SignedIn | Requirement::Browse | Requirement::Admin => None,
+        Requirement::SignedIn
+        | Requirement::Browse
+        | Requirement::Admin
+        | Requirement::Repository(_, Action::Administer)
+        | Requirement::Namespace(_)
+        | Requirement::Organization(..)
+        | Requirement::Account(..) => None,
         Requirement::Catalog => Some("registry:catalog:*".to_owned()),
         Requirement::Repository(repo, Action::Pull) => Some(format!("repository:{repo}:pull")),
         Requirement::Repository(repo, Action::Push) => Some(format!("repository:{repo}:pull,push")),
