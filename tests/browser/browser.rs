@@ -72,6 +72,7 @@ impl<'l> Browser<'l> {
             "--disable-dev-shm-usage".to_owned(),
             "--font-render-hinting=none".to_owned(),
             "--disable-lcd-text".to_owned(),
+            "--hide-scrollbars".to_owned(),
             "--no-first-run".to_owned(),
             // The browser ends with its driver, however that ends.
             "--remote-debugging-pipe".to_owned(),

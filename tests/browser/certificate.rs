@@ -21,6 +21,24 @@ in_browser! {
         assert_eq!(browser.console().await, Vec::<String>::new());
     }
 
+    /// The browser holds pages to their policy, and the tests see when it has to.
+    async fn the_policy_stops_what_no_page_of_ours_does() {
+        let lab = Lab::new();
+        let browser = Browser::new(&lab).await;
+        browser.open("/login").await;
+        let tries = "const picture = document.createElement('img'); picture.src = 'https://elsewhere.example/'; \
+                     const script = document.createElement('script'); const told = []; \
+                     for (const attempt of [() => { document.body.innerHTML = '<b>'; }, () => { script.text = '0'; }, \
+                       () => document.body.append(picture), () => document.body.setAttribute('style', 'color: red')]) \
+                       try { attempt(); } catch (error) { told.push(error.name); } \
+                     return [told, getComputedStyle(document.body).color === 'rgb(255, 0, 0)']";
+        let told = browser.run(tries, json!([])).await;
+        assert_eq!(told, json!([["TypeError", "TypeError"], false]), "markup and scripts made of text; styles");
+        let console = browser.console().await;
+        let refused = console.iter().filter(|line| line.contains("Content Security Policy")).count();
+        assert!(refused >= 2, "{console:#?}");
+    }
+
     /// Without it: the browser's own page, and none of ours.
     async fn there_is_a_warning_where_it_is_not() {
         let lab = Lab::new();

@@ -3,14 +3,19 @@
 use askama::Template;
 use hyper::StatusCode;
 
+use super::ManifestPage;
 use super::document::{self, Shown};
-use super::manifest::{Header, Link, NAME, ROWS, digest_link, short_link, tag_link};
+use super::manifest::{Link, NAME, ROWS, digest_link, short_link, tag_link};
+use super::manifest_header::Header;
 use super::page::{Frame, render};
-use super::{ManifestPage, shown};
+use super::shown::{self, Room};
 use crate::http::reply::Reply;
 use crate::oci::Digest;
 use crate::oci::bundle::Bundle;
 use crate::registry::apps::{Application, Member, MemberRole, MemberState};
+
+/// Characters of what a parameter, a credential, an action is for.
+const DESCRIPTION: usize = 1_000;
 
 /// The page of one of an application's tabs.
 pub(super) fn page(frame: Frame, header: Header, page: ManifestPage, application: &Application) -> Reply {
@@ -215,12 +220,12 @@ struct Action {
 }
 
 impl Input {
-    fn new(name: &str, required: bool, description: &str, destination: &str) -> Self {
+    fn new(room: &mut Room, name: &str, required: bool, description: &str, destination: &str) -> Self {
         Self {
-            name: shown::line(name, NAME),
+            name: room.line(name, NAME),
             required,
-            description: shown::lines(description, 1_000),
-            destination: shown::line(destination, NAME),
+            description: room.lines(description, DESCRIPTION),
+            destination: room.line(destination, NAME),
         }
     }
 }
@@ -229,6 +234,7 @@ impl ParametersPage {
     fn new(frame: Frame, header: Header, bundle: &Bundle) -> Self {
         let Bundle { parameters, credentials, actions, .. } = bundle;
         let over = |all: usize| all.saturating_sub(ROWS);
+        let mut room = Room::new();
         Self {
             frame,
             header,
@@ -236,26 +242,27 @@ impl ParametersPage {
             parameters: (parameters.iter().take(ROWS))
                 .map(|parameter| Parameter {
                     input: Input::new(
+                        &mut room,
                         &parameter.name,
                         parameter.required,
                         &parameter.description,
                         &parameter.destination,
                     ),
-                    kind: shown::line(&parameter.kind, NAME),
-                    default: parameter.default.as_deref().map(|default| shown::line(default, NAME)),
+                    kind: room.line(&parameter.kind, NAME),
+                    default: parameter.default.as_deref().map(|default| room.line(default, NAME)),
                     is_masked: shown::is_secret_name(&parameter.name)
                         && parameter.default.as_deref().is_some_and(|default| !matches!(default, "\"\"" | "null")),
                 })
                 .collect(),
             credentials: (credentials.iter().take(ROWS))
-                .map(|c| Input::new(&c.name, c.required, &c.description, &c.destination))
+                .map(|c| Input::new(&mut room, &c.name, c.required, &c.description, &c.destination))
                 .collect(),
             actions: (actions.iter().take(ROWS))
                 .map(|action| Action {
-                    name: shown::line(&action.name, NAME),
+                    name: room.line(&action.name, NAME),
                     modifies: action.modifies,
                     stateless: action.stateless,
-                    description: shown::lines(&action.description, 1_000),
+                    description: room.lines(&action.description, DESCRIPTION),
                 })
                 .collect(),
         }

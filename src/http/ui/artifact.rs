@@ -7,7 +7,8 @@ use hyper::StatusCode;
 use serde_json::Value;
 
 use super::document::{self, Shown};
-use super::manifest::{Header, NAME, ROWS, digest_link, title};
+use super::manifest::{NAME, ROWS, digest_link, title};
+use super::manifest_header::Header;
 use super::page::{Frame, render};
 use super::{ManifestPage, shown};
 use crate::http::reply::Reply;

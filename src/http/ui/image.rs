@@ -3,9 +3,11 @@
 use askama::Template;
 use hyper::StatusCode;
 
-use super::manifest::{Header, NAME, ROWS};
+use super::ManifestPage;
+use super::manifest::{NAME, ROWS};
+use super::manifest_header::Header;
 use super::page::{Frame, render};
-use super::{ManifestPage, shown};
+use super::shown::{self, Room};
 use crate::http::reply::Reply;
 use crate::oci::Digest;
 use crate::oci::image_config::{ImageConfig, Step};
@@ -56,7 +58,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(layer: &Layer) -> Self {
+    fn of(layer: &Layer, room: &mut Room) -> Self {
         let foreign = layer.descriptor.media_type.is_nondistributable();
         let (class, state) = match (layer.present, foreign) {
             (true, _) => ("yes", "present"),
@@ -65,7 +67,7 @@ impl Row {
         };
         Self {
             size: layer.descriptor.size,
-            command: layer.command.as_deref().map(|command| shown::lines(command, COMMAND)),
+            command: layer.command.as_deref().map(|command| room.lines(command, COMMAND)),
             digest: layer.descriptor.digest,
             media_type: layer.descriptor.media_type.to_string(),
             class,
@@ -76,12 +78,13 @@ impl Row {
 
 impl LayersPage {
     fn new(frame: Frame, header: Header, config: Option<&ImageConfig>, layers: &[Layer]) -> Self {
+        let mut room = Room::new();
         Self {
             frame,
             header,
             platform: config.map(|config| shown::line(&config.platform, NAME)).unwrap_or_default(),
             created: config.and_then(|config| config.created.as_deref()).map(|at| shown::line(at, NAME)),
-            layers: layers.iter().take(ROWS).map(Row::of).collect(),
+            layers: layers.iter().take(ROWS).map(|layer| Row::of(layer, &mut room)).collect(),
             more: layers.len().saturating_sub(ROWS),
         }
     }
@@ -129,8 +132,8 @@ impl Config {
             ("Created", config.created.clone().unwrap_or_default()),
             ("Author", config.author.clone().unwrap_or_default()),
         ];
-        let list = |list: &[String]| list.iter().take(ROWS).map(|text| shown::line(text, NAME)).collect();
         let over = |all: usize| all.saturating_sub(ROWS);
+        let mut room = Room::new();
         Self {
             lines: lines
                 .into_iter()
@@ -139,16 +142,16 @@ impl Config {
                 .collect(),
             env: (config.env.iter().take(ROWS))
                 .map(|(name, value)| Variable {
-                    name: shown::line(name, NAME),
-                    value: shown::line(value, VALUE),
+                    name: room.line(name, NAME),
+                    value: room.line(value, VALUE),
                     is_masked: shown::is_secret_name(name) && !value.is_empty(),
                 })
                 .collect(),
             labels: (config.labels.iter().take(ROWS))
-                .map(|(name, value)| (shown::line(name, NAME), shown::lines(value, VALUE)))
+                .map(|(name, value)| (room.line(name, NAME), room.lines(value, VALUE)))
                 .collect(),
-            ports: list(&config.exposed_ports),
-            volumes: list(&config.volumes),
+            ports: config.exposed_ports.iter().take(ROWS).map(|port| room.line(port, NAME)).collect(),
+            volumes: config.volumes.iter().take(ROWS).map(|volume| room.line(volume, NAME)).collect(),
             more: over(config.env.len())
                 + over(config.labels.len())
                 + over(config.exposed_ports.len())
@@ -183,10 +186,11 @@ impl HistoryPage {
         let history: &[Step] = config.map_or(&[], |config| &config.history);
         let matching = history.iter().filter(|step| !step.empty_layer).count() == layers.len();
         let mut sizes = layers.iter().map(|layer| layer.descriptor.size);
+        let mut room = Room::new();
         let steps = history.iter().take(ROWS).map(|step| Made {
-            created: shown::line(step.created.as_deref().unwrap_or_default(), NAME),
-            command: shown::lines(&step.command, COMMAND),
-            comment: shown::line(&step.comment, NAME),
+            created: room.line(step.created.as_deref().unwrap_or_default(), NAME),
+            command: room.lines(&step.command, COMMAND),
+            comment: room.line(&step.comment, NAME),
             size: if step.empty_layer || !matching { None } else { sizes.next() },
             empty: step.empty_layer,
         });

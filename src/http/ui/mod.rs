@@ -39,6 +39,7 @@ mod kind_words;
 mod list_query;
 mod login;
 mod manifest;
+mod manifest_header;
 pub mod markdown;
 mod multi_arch;
 pub mod page;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use askama::Template;
 use hyper::StatusCode;
 
-use super::manifest::{Header, NAME, ROWS, digest_link, title};
+use super::manifest::{NAME, ROWS, digest_link, title};
+use super::manifest_header::Header;
 use super::page::{Frame, render};
-use super::shown;
+use super::shown::{self, Room};
 use crate::http::reply::Reply;
 use crate::oci::{Descriptor, Digest, RepoName};
 use crate::registry::manifests::{Attestation, Details, Platform};
@@ -68,6 +69,7 @@ pub(super) fn page(
         None => super::words::short(of),
     };
     let over = |all: usize| all.saturating_sub(ROWS);
+    let mut room = Room::new();
     let page = PlatformsPage {
         frame,
         header,
@@ -82,7 +84,7 @@ pub(super) fn page(
             .map(|attestation| AttestationRow {
                 child: child(&attestation.descriptor),
                 of: attestation.of.as_ref().map(described),
-                predicates: attestation.predicates.iter().map(|text| shown::line(text, NAME)).collect(),
+                predicates: attestation.predicates.iter().map(|text| room.line(text, NAME)).collect(),
             })
             .collect(),
         others: (others.iter().take(ROWS))

@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderValue};
 
 use super::document::{self, Shown};
-use super::manifest::Header;
+use super::manifest_header::Header;
 use super::page::{Frame, render};
 use super::{Failure, ManifestPage, Outcome, words};
 use crate::http::reply::{self, Reply};

@@ -3,7 +3,8 @@
 use askama::Template;
 use hyper::StatusCode;
 
-use super::manifest::{Header, Link, NAME, digest_link, tag_link};
+use super::manifest::{Link, NAME, digest_link, tag_link};
+use super::manifest_header::Header;
 use super::page::{Frame, render};
 use super::{Failure, shown};
 use crate::http::reply::Reply;

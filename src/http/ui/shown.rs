@@ -13,6 +13,33 @@ pub(super) fn lines(text: &str, characters: usize) -> String {
     cut(text.chars(), characters, |c| matches!(c, '\n' | '\t'))
 }
 
+/// What the long texts of one page may take together: 500 rows of a thousand characters each would be a page that no
+/// browser likes. When it is used up, texts are an ellipsis.
+pub(super) struct Room(usize);
+
+impl Room {
+    /// The room of one page, in characters.
+    pub(super) fn new() -> Self {
+        Self(100_000)
+    }
+
+    /// [`line`], as long as there is room.
+    pub(super) fn line(&mut self, text: &str, characters: usize) -> String {
+        line(text, self.take(text, characters))
+    }
+
+    /// [`lines`], as long as there is room.
+    pub(super) fn lines(&mut self, text: &str, characters: usize) -> String {
+        lines(text, self.take(text, characters))
+    }
+
+    fn take(&mut self, text: &str, characters: usize) -> usize {
+        let taken = text.chars().take(characters.min(self.0)).count();
+        self.0 -= taken;
+        taken
+    }
+}
+
 /// The first `characters`, with an ellipsis where more follow.
 fn cut(mut text: impl Iterator<Item = char>, characters: usize, stays: impl Fn(char) -> bool) -> String {
     let mut shown = String::new();
@@ -73,6 +100,14 @@ mod tests {
         assert_eq!(line("web 网 \u{200d}", 20), "web 网 \u{200d}");
         assert_eq!(line("abcdef", 3), "abc…");
         assert_eq!(line("abc", 3), "abc");
+    }
+
+    #[test]
+    fn room_ends() {
+        let mut room = Room(5);
+        assert_eq!(room.line("abc", 2), "ab…");
+        assert_eq!(room.lines("abc", 9), "abc");
+        assert_eq!((room.line("abc", 9).as_str(), room.line("", 9).as_str()), ("…", ""));
     }
 
     #[test]

@@ -270,9 +270,19 @@ on_each_engine! {
         let (body, _) = attach(app.web.to_string(), 1, "application/vnd.cncf.notary.signature", None);
         let of_web = put(&lab, app.repo, None, OCI_MANIFEST, &body).await;
 
+        // cosign ties a signature to its subject by a tag.
+        let payload = lab.push_blob(app.repo, b"signed").await;
+        let simple = descriptor("application/vnd.dev.cosign.simplesigning.v1+json", &payload, 6);
+        let body = json!({ "schemaVersion": 2, "config": descriptor(IMAGE_CONFIG, &empty, 2), "layers": [simple] });
+        let cosign = format!("sha256-{}.sig", app.db.hex());
+        put(&lab, app.repo, Some(&cosign), OCI_MANIFEST, &body).await;
+
         let mut browser = Browser::signed_in(&lab, "admin").await;
         let pages = all_tabs(&mut browser, "/r/admin/lab-words/-/tags/0.1.0").await;
         assert!(pages[0].text.contains("Referrers<span class=\"n\">1</span>"));
+        let by_tag = format!("/r/admin/lab-words/-/tags/{cosign}");
+        assert!(links(&pages[3].text).contains(&by_tag.as_str()) && pages[3].text.contains("Cosign signature"));
+        all_tabs(&mut browser, &by_tag).await;
         let tree = &pages[3].text;
         let [sbom_at, signature_at, web_at] =
             [&sbom, &signature, &of_web].map(|digest| tree.find(&format!("/-/digests/{digest}\"")).unwrap());
@@ -392,6 +402,17 @@ on_each_engine! {
             assert!(pages[0].text.matches("<tr").count() <= 510 && pages[0].text.len() < 512 * 1024, "{tag}");
             let raw = &pages.last().unwrap().text;
             assert!(raw.contains("This is its beginning") && raw.len() < 1024 * 1024, "{tag}: {}", raw.len());
+        }
+
+        // Many long texts, each sign of which takes five in HTML.
+        let text = "<".repeat(1_000);
+        let variables: Vec<_> = (0..450).map(|n| format!("V{n}={text}")).collect();
+        let history: Vec<_> = (0..450).map(|n| json!({ "created_by": format!("RUN {n} {text}") })).collect();
+        let config = json!({ "os": "linux", "architecture": "amd64", "config": { "Env": variables }, "history": history });
+        assert!(config.to_string().len() < 1024 * 1024, "more than that is not read");
+        put_image(&lab, "lab/large", Some("texts"), &config, json!({})).await;
+        for page in all_tabs(&mut browser, "/r/lab/large/-/tags/texts").await {
+            assert!(page.text.len() < 1024 * 1024, "{}", page.text.len());
         }
     }
 }
