@@ -258,6 +258,7 @@ mod tests {
         let with = |principal: &Principal, scopes: &[Scope]| Caller {
             principal: principal.clone(),
             token: Some(Arc::from(scopes)),
+            through: None,
         };
         let verdict = |caller: &Caller, requirement| {
             let decision = decide(false, caller, requirement);
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_anonymous_token_opens_the_ping_only_where_everybody_may_pull() {
-        let caller = Caller { principal: Principal::Anonymous, token: Some(Arc::from([])) };
+        let caller = Caller { principal: Principal::Anonymous, token: Some(Arc::from([])), through: None };
         assert_eq!(decide(true, &caller, Requirement::SignedIn).verdict, Allowed);
         assert_eq!(decide(false, &caller, Requirement::SignedIn).verdict, NeedsSignIn);
         let repo = RepoName::parse("lab/app").unwrap();
@@ -300,6 +301,7 @@ mod tests {
         let caller = |principal: &Principal, token: bool| Caller {
             principal: principal.clone(),
             token: token.then(|| Arc::from([scope("registry", "catalog", &["*"])])),
+            through: None,
         };
         let (admin, alice, nobody) = (user("admin", true), user("alice", false), Principal::Anonymous);
         let verdict = |open, who: &Caller, what| decide(open, who, what).verdict;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
 
 mod api;
+mod api_registry;
 mod app_deletion;
 mod app_fixture;
 mod apps;

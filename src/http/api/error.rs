@@ -45,6 +45,26 @@ pub enum Code {
     NoSuchTag,
     /// No such tag or digest.
     NoSuchRef,
+    /// No such job (ours).
+    NoSuchJob,
+    /// No such webhook.
+    NoSuchWebhook,
+    /// No such promotion policy.
+    NoSuchPromotionPolicy,
+    /// No such pruning policy.
+    NoSuchPruningPolicy,
+    /// No such policy of mirroring to elsewhere.
+    NoSuchPushMirroringPolicy,
+    /// No such policy of mirroring from elsewhere.
+    NoSuchPollMirroringPolicy,
+    /// No such content cache.
+    NoSuchContentCache,
+    /// There is no scanner's report.
+    NoScannerReport,
+    /// A setting that cannot be had, or not in this way.
+    InvalidSettings,
+    /// It cannot be done as things stand (ours).
+    Conflict,
     /// There is a repository of this name already.
     RepositoryExists,
     /// A name outside the grammar (ours).
@@ -87,6 +107,16 @@ impl Code {
             Self::NoSuchAccount => ("NO_SUCH_ACCOUNT", StatusCode::NOT_FOUND),
             Self::NoSuchTag => ("NO_SUCH_TAG", StatusCode::NOT_FOUND),
             Self::NoSuchRef => ("NO_SUCH_REF", StatusCode::NOT_FOUND),
+            Self::NoSuchJob => ("NO_SUCH_JOB", StatusCode::NOT_FOUND),
+            Self::NoSuchWebhook => ("NO_SUCH_WEBHOOK", StatusCode::NOT_FOUND),
+            Self::NoSuchPromotionPolicy => ("NO_SUCH_PROMOTION_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPruningPolicy => ("NO_SUCH_PRUNING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPushMirroringPolicy => ("NO_SUCH_PUSH_MIRRORING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPollMirroringPolicy => ("NO_SUCH_POLL_MIRRORING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchContentCache => ("NO_SUCH_CONTENT_CACHE", StatusCode::NOT_FOUND),
+            Self::NoScannerReport => ("ARTIFACT_SCANNER_REPORT_UNAVAILABLE", StatusCode::NOT_FOUND),
+            Self::InvalidSettings => ("INVALID_SETTINGS", StatusCode::BAD_REQUEST),
+            Self::Conflict => ("CONFLICT", StatusCode::CONFLICT),
             Self::RepositoryExists => ("REPOSITORY_EXISTS", StatusCode::BAD_REQUEST),
             Self::InvalidRepositoryName => ("INVALID_REPOSITORY_NAME", StatusCode::BAD_REQUEST),
             Self::InvalidRepositoryVisibility => ("INVALID_REPOSITORY_VISIBILITY", StatusCode::BAD_REQUEST),

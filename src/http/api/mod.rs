@@ -5,9 +5,15 @@
 
 pub mod call;
 pub mod error;
+mod imagescan;
+mod index;
+mod jobs;
 mod manifests;
+pub mod openapi;
 pub mod path;
+mod policies;
 mod repositories;
+mod settings;
 pub mod table;
 mod tags;
 mod version;
@@ -31,13 +37,17 @@ pub const PREFIX: &str = "/api/v0";
 
 /// Whether a path belongs to it.
 pub fn is_api(path: &str) -> bool {
-    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == SEARCH_V1 || path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
+
+/// What `docker search` asks, by the path of the first registries.
+pub const SEARCH_V1: &str = "/v1/search";
 
 /// Answers a request to it.
 pub async fn serve(app: &Arc<App>, context: &Context, request: Request<RequestBody>) -> Reply {
-    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
-    let (mut reply, name) = match table::find(request.method(), &path) {
+    let path = request.uri().path();
+    let path = if path == SEARCH_V1 { index::SEARCH } else { path.strip_prefix(PREFIX).unwrap_or_default() };
+    let (mut reply, name) = match table::find(PREFIX, request.method(), path) {
         Found::Endpoint(endpoint, parameters) => {
             (ask(app, context, endpoint, parameters, request).await, endpoint.name)
         }

@@ -4,9 +4,10 @@ use std::pin::Pin;
 
 use hyper::Method;
 
+use super::PREFIX;
 use super::call::{Call, Outcome};
 use super::path::{self, Parameters};
-use super::{manifests, repositories, tags, version};
+use super::{imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, version};
 use crate::model::operation::Requirement;
 use crate::model::permission::Action;
 use crate::oci::RepoName;
@@ -39,6 +40,8 @@ pub enum Need {
     SignedIn,
     /// Signed in, or nobody where everybody may pull; entries are asked for one by one.
     Browse,
+    /// Administering the registry.
+    Admin,
     /// This action on the repository in the path.
     Repository(Action),
 }
@@ -50,8 +53,8 @@ impl Need {
             (Self::Repository(action), Some(repo)) => Requirement::Repository(repo, action),
             (Self::Browse, _) => Requirement::Browse,
             (Self::SignedIn, _) => Requirement::SignedIn,
-            // No row has this (tests); nobody but an administrator could reach it.
-            (Self::Repository(_), None) => Requirement::Admin,
+            // No row has the second (tests); nobody but an administrator could reach it.
+            (Self::Admin, _) | (Self::Repository(_), None) => Requirement::Admin,
         }
     }
 }
@@ -67,34 +70,77 @@ pub struct Parameter {
     pub about: &'static str,
 }
 
-const fn parameter(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
+pub(super) const fn parameter(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
     Parameter { name, kind, about }
 }
 
-const PAGE_START: Parameter = parameter("pageStart", "string", "X-Next-Page-Start of the page before");
-const PAGE_SIZE: Parameter = parameter("pageSize", "integer", "entries of a page: 10 by default, at most 1000");
-const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
-const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
-const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
+pub(super) const PAGE_START: Parameter = parameter("pageStart", "string", "X-Next-Page-Start of the page before");
+pub(super) const PAGE_SIZE: Parameter =
+    parameter("pageSize", "integer", "entries of a page: 10 by default, at most 1000");
+pub(super) const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
+pub(super) const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
+pub(super) const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
 const INCLUDE_MANIFESTS: Parameter = parameter("includeManifests", "boolean", "whether each tag shows its manifest");
 const FORCE: Parameter =
     parameter("force", "boolean", "although an application needs it; for administrators, and on record");
 const WITH_INVOCATION: Parameter =
     parameter("withInvocation", "boolean", "with an application, its invocation image's tag as well");
 
-const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
+pub(super) const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
 
-const PULL: Need = Need::Repository(Action::Pull);
-const PUSH: Need = Need::Repository(Action::Push);
+pub(super) const PULL: Need = Need::Repository(Action::Pull);
+pub(super) const PUSH: Need = Need::Repository(Action::Push);
 const DELETE: Need = Need::Repository(Action::Delete);
+pub(super) const ADMINISTER: Need = Need::Repository(Action::Administer);
+
+/// One row.
+pub(super) const fn row(
+    method: Method,
+    path: &'static str,
+    name: &'static str,
+    needs: Need,
+    about: &'static str,
+    query: &'static [Parameter],
+    handler: for<'r> fn(Call<'r>) -> Answer<'r>,
+) -> Endpoint {
+    Endpoint { method, path, name, needs, about, query, handler }
+}
 
 /// An answer that waits for nothing.
-fn at_once<'r>(outcome: Outcome) -> Answer<'r> {
+pub(super) fn at_once<'r>(outcome: Outcome) -> Answer<'r> {
     Box::pin(std::future::ready(outcome))
 }
 
-/// The endpoints.
-pub static TABLE: &[Endpoint] = &[
+/// The whole table: every part with the prefix that its paths stand behind. The parts stand beside what answers them.
+pub static PARTS: &[(&str, &[Endpoint])] = &[
+    (PREFIX, TABLE),
+    (PREFIX, index::ROWS),
+    (PREFIX, settings::ROWS),
+    (PREFIX, jobs::ROWS),
+    (PREFIX, imagescan::ROWS),
+    (PREFIX, policies::ROWS),
+    (PREFIX, policies::PROMOTION),
+    (PREFIX, policies::PRUNING),
+    (PREFIX, policies::PUSH_MIRRORING),
+    (PREFIX, policies::POLL_MIRRORING),
+];
+
+/// Every endpoint with its prefix.
+pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static Endpoint)> {
+    PARTS.iter().flat_map(|(prefix, rows)| rows.iter().map(|row| (*prefix, row)))
+}
+
+/// Repositories and what is in them.
+static TABLE: &[Endpoint] = &[
+    Endpoint {
+        method: Method::GET,
+        path: "/openapi.json",
+        name: "api_get_openapi",
+        needs: Need::SignedIn,
+        about: "This interface as OpenAPI describes it",
+        query: &[],
+        handler: |_| at_once(Ok(openapi::get())),
+    },
     Endpoint {
         method: Method::GET,
         path: "/admin/version",
@@ -225,10 +271,11 @@ pub enum Found {
     Nothing,
 }
 
-/// Finds the endpoint for a method and a path behind the prefix.
-pub fn find(method: &Method, path: &str) -> Found {
+/// Finds the endpoint for a method and a path behind its prefix.
+pub fn find(prefix: &str, method: &Method, path: &str) -> Found {
     let path = path::segments(path);
-    let fitting = TABLE.iter().filter_map(|endpoint| Some((endpoint, path::fit(endpoint.path, &path)?)));
+    let rows = endpoints().filter(|(of, _)| *of == prefix);
+    let fitting = rows.filter_map(|(_, endpoint)| Some((endpoint, path::fit(endpoint.path, &path)?)));
     let mut fitting: Vec<_> = fitting.collect();
     let length = |endpoint: &Endpoint| endpoint.path.split('/').count();
     let longest = fitting.iter().map(|(endpoint, _)| length(endpoint)).max().unwrap_or_default();
@@ -252,7 +299,7 @@ mod tests {
     use super::*;
 
     fn found(method: &Method, path: &str) -> String {
-        match find(method, path) {
+        match find(PREFIX, method, path) {
             Found::Endpoint(endpoint, _) => endpoint.name.to_owned(),
             Found::Method(allowed) => allowed,
             Found::Nothing => "nothing".to_owned(),
@@ -262,8 +309,8 @@ mod tests {
     #[test]
     fn rows_are_whole_and_each_stands_once() {
         let (mut names, mut places) = (HashSet::new(), HashSet::new());
-        for Endpoint { method, path, name, needs, about, query, .. } in TABLE {
-            assert!(names.insert(name) && places.insert((method, path)), "{name}");
+        for (prefix, Endpoint { method, path, name, needs, about, query, .. }) in endpoints() {
+            assert!(names.insert(name) && places.insert((prefix, method, path)), "{name}");
             assert!(name.starts_with("api_") && path.starts_with('/') && !path.ends_with('/'), "{name}");
             assert!(!about.is_empty() && !about.ends_with('.'), "{name}");
             let has_repository = path.contains(path::REPOSITORY);
