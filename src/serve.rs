@@ -205,7 +205,7 @@ impl House {
         let space = Space::open(data_dir, space_options(&config), clock.clone());
         let meta = open_store(&config, data_dir, seams.engine, space.clone(), &clock)?;
 
-        let settings = AccessSettings { anonymous_pull: config.anonymous_pull, ..AccessSettings::default() };
+        let settings = AccessSettings { anonymous: config.anonymous, ..AccessSettings::default() };
         let access = Access::open(meta.clone(), clock.clone(), settings).map_err(ServeError::of)?;
         check_instance(options, access.instance())?;
         let pki = Pki::open(data_dir, name_settings(&config)?, clock.clone()).map_err(ServeError::of)?;
@@ -260,6 +260,7 @@ fn open_registry(
     let blobs = open_blobs(meta, config, data_dir, space, clock)?;
     let settings = registry::Settings {
         accept_incomplete: config.accept_incomplete,
+        create_on_push: config.create_on_push,
         lease: config.gc.lease(),
         untagged: config.gc.untagged(),
         collect_every: config.gc.every(),

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Access, AccessError, Grant, TokenAnswer, TokenRequest, decide, sign_in};
+use super::sign_in::Identity;
+use super::{Access, AccessError, Grant, TokenAnswer, TokenRequest, sign_in};
 use crate::meta::MetaError;
-use crate::model::Principal;
-use crate::model::account::Account;
+use crate::model::Caller;
 use crate::oci::scope::Scope;
 
 /// Clients take a missing or shorter life for this one (token specification, `expires_in`).
@@ -23,19 +23,21 @@ impl Access {
     pub async fn token(&self, request: TokenRequest, peer: IpAddr) -> Result<TokenAnswer, AccessError> {
         let TokenRequest { grant, scopes, offline, client } = request;
         let refreshed = matches!(grant, Grant::Refresh(_));
-        let account = match grant {
+        let identity = match grant {
             Grant::Anonymous => None,
-            Grant::Password { username, password } => Some(self.sign_in(&username, password, peer).await?),
-            Grant::Refresh(token) => Some(self.refreshed(&token, peer)?),
+            Grant::Password { username, password } => Some(self.identify(&username, password, peer, &client).await?),
+            Grant::Refresh(token) => Some(self.refreshed(&token, peer, &client)?),
         };
-        let scopes = self.allowed(account.as_ref(), &scopes);
+        let scopes = self.allowed(identity.as_ref(), &scopes);
         let issued_at = self.0.clock.now();
         let expires_in = self.0.settings.token_ttl.max(SHORTEST);
-        let (sub, revision) = account.as_ref().map_or(("", 0), |account| (&account.name, account.revision));
-        let token = self.0.keys.sign(sub, revision, scopes.clone(), issued_at, expires_in.as_secs());
+        let (sub, revision) =
+            identity.as_ref().map_or(("", 0), |identity| (&identity.account.name, identity.account.revision));
+        let through = identity.as_ref().and_then(|identity| identity.through.as_ref()).map(|through| through.token);
+        let token = self.0.keys.sign(sub, revision, through, scopes.clone(), issued_at, expires_in.as_secs());
         // A client that refreshes keeps the refresh token that it has.
-        let refresh = match &account {
-            Some(account) if offline && !refreshed => match self.new_refresh_token(account, client).await {
+        let refresh = match &identity {
+            Some(identity) if offline && !refreshed => match self.new_refresh_token(identity, client).await {
                 Ok(refresh) => Some(refresh),
                 // Pulls and deletes must still be possible; the client keeps the password instead.
                 Err(AccessError::Store(MetaError::DiskFull)) => None,
@@ -48,11 +50,15 @@ impl Access {
     }
 
     /// What the account (or nobody) may of what is asked, one scope per resource.
-    fn allowed(&self, account: Option<&Account>, asked: &[Scope]) -> Vec<Scope> {
-        let principal = account.map_or(Principal::Anonymous, sign_in::principal);
+    fn allowed(&self, identity: Option<&Identity>, asked: &[Scope]) -> Vec<Scope> {
+        let caller = identity.map_or_else(Caller::anonymous, |identity| Caller {
+            principal: sign_in::principal(&identity.account),
+            token: None,
+            through: identity.through.clone(),
+        });
         let mut allowed: Vec<Scope> = Vec::new();
         for asked in asked {
-            let Some(granted) = decide::grant(self.0.settings.anonymous_pull, &principal, asked) else { continue };
+            let Some(granted) = self.grant(&caller, asked) else { continue };
             let room = allowed.len() < MAX_SCOPES;
             match allowed.iter_mut().find(|scope| (&scope.kind, &scope.name) == (&granted.kind, &granted.name)) {
                 Some(scope) => {

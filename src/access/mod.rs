@@ -5,7 +5,10 @@
 //!   `throttle` slows down who guesses;
 //! - `grant` answers the token service, `token` signs and verifies bearer tokens, `refresh` keeps refresh tokens;
 //! - [`decide`](mod@decide) says what a caller may do;
-//! - `accounts` makes accounts and sets passwords.
+//! - `accounts` makes, changes and deletes accounts, `htpasswd` imports them; `organizations` has members and teams,
+//!   `grants` what teams may, `rights` what that comes to, `report` all of it as a list;
+//! - `personal_tokens` are passwords for machines;
+//! - `authenticator` is where other sources of accounts (LDAP, OIDC) are put in.
 //!
 //! Everything that is remembered (sign-ins, verified tokens) carries the account's revision and is compared with the
 //! account's row on each use: a new password ends it all at once. Nothing here logs more of a secret than whose it is.
@@ -14,19 +17,27 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::base::config::Anonymous;
 use crate::base::{Clock, Secret};
 use crate::meta::{Engine, MetaError, WriteError};
-use crate::model::operation::Requirement;
-use crate::model::{Caller, Decision};
+use crate::model::Caller;
 use crate::oci::scope::Scope;
 
-mod accounts;
+pub mod accounts;
+pub mod authenticator;
 mod cache;
 pub mod credentials;
 pub mod decide;
 mod grant;
+pub mod grants;
+pub mod htpasswd;
+pub mod organizations;
 pub mod password;
+pub mod personal_tokens;
+mod record;
 mod refresh;
+pub mod report;
+pub mod rights;
 pub mod session;
 mod sign_in;
 mod throttle;
@@ -56,6 +67,12 @@ pub enum AccessError {
     /// No such account.
     #[error("there is no account {0}")]
     UnknownAccount(String),
+    /// No such team, member, grant, token or repository; the message says which.
+    #[error("{0}")]
+    NotFound(String),
+    /// It cannot be done as things stand; the message says what to do first.
+    #[error("{0}")]
+    Conflict(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] MetaError),
@@ -73,8 +90,8 @@ impl From<WriteError<AccessError>> for AccessError {
 /// Settings of this module.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
-    /// Whether everybody may pull without signing in.
-    pub anonymous_pull: bool,
+    /// What those may who do not sign in.
+    pub anonymous: Anonymous,
     /// How long an access token works; at least a minute, whatever is set. It is looked at when a request starts, so
     /// an upload may take longer.
     pub token_ttl: Duration,
@@ -126,7 +143,7 @@ pub struct TokenAnswer {
 
 impl Default for AccessSettings {
     fn default() -> Self {
-        Self { anonymous_pull: false, token_ttl: Duration::from_mins(30) }
+        Self { anonymous: Anonymous::None, token_ttl: Duration::from_mins(30) }
     }
 }
 
@@ -138,11 +155,14 @@ struct Inner {
     meta: Engine,
     clock: Clock,
     settings: AccessSettings,
-    passwords: password::Passwords,
+    passwords: Arc<password::Passwords>,
+    authenticators: Vec<Box<dyn authenticator::Authenticator>>,
     throttle: throttle::Throttle,
     sign_ins: sign_in::SignIns,
     keys: token::Keys,
     tokens: sign_in::Tokens,
+    standings: rights::Standings,
+    uses: personal_tokens::Uses,
 }
 
 impl Access {
@@ -155,16 +175,37 @@ impl Access {
     /// # Panics
     /// On a thread that drives async tasks, as [`Engine::write_blocking`] does.
     pub fn open(meta: Engine, clock: Clock, settings: AccessSettings) -> Result<Self, AccessError> {
+        Self::open_with(meta, clock, settings, Vec::new())
+    }
+
+    /// The same with sources of accounts that are asked before the registry's own.
+    ///
+    /// # Errors
+    /// As [`Access::open`].
+    ///
+    /// # Panics
+    /// As [`Access::open`].
+    pub fn open_with(
+        meta: Engine,
+        clock: Clock,
+        settings: AccessSettings,
+        mut authenticators: Vec<Box<dyn authenticator::Authenticator>>,
+    ) -> Result<Self, AccessError> {
         let keys = token::open(&meta, clock.now())?;
+        let passwords = Arc::new(password::Passwords::new());
+        authenticators.push(Box::new(authenticator::Local::new(meta.clone(), Arc::clone(&passwords))));
         Ok(Self(Arc::new(Inner {
             meta,
             clock,
             settings,
-            passwords: password::Passwords::new(),
+            passwords,
+            authenticators,
             throttle: throttle::Throttle::new(),
             sign_ins: sign_in::SignIns::new(),
             keys,
             tokens: sign_in::Tokens::new(),
+            standings: rights::Standings::default(),
+            uses: personal_tokens::Uses::default(),
         })))
     }
 
@@ -178,23 +219,26 @@ impl Access {
     /// # Errors
     /// [`AccessError::Refused`], [`AccessError::Throttled`], [`AccessError::Malformed`], or the store's fault.
     pub async fn authenticate(&self, authorization: Option<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
+        self.authenticate_client(authorization, peer, "").await
+    }
+
+    /// The same for a client that calls itself `client` (`User-Agent`): the record of a token's last use says so.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub async fn authenticate_client(
+        &self,
+        authorization: Option<&str>,
+        peer: IpAddr,
+        client: &str,
+    ) -> Result<Caller, AccessError> {
         match authorization.map(Credentials::parse).transpose()? {
             None => Ok(Caller::anonymous()),
             Some(Credentials::Bearer(token)) => self.bearer(&token, peer),
             Some(Credentials::Basic { username, password }) => {
-                let account = self.sign_in(&username, password, peer).await?;
-                Ok(Caller::of(sign_in::principal(&account)))
+                let identity = self.identify(&username, password, peer, client).await?;
+                Ok(identity.caller())
             }
         }
-    }
-
-    /// May they? As [`Access::decide`], for one who need not know why.
-    pub fn may(&self, caller: &Caller, requirement: Requirement<'_>) -> bool {
-        decide::may(self.0.settings.anonymous_pull, caller, requirement)
-    }
-
-    /// May they?
-    pub fn decide(&self, caller: &Caller, requirement: Requirement<'_>) -> Decision {
-        decide::decide(self.0.settings.anonymous_pull, caller, requirement)
     }
 }

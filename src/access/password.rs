@@ -10,6 +10,7 @@ use aws_lc_rs::hmac;
 use tokio::sync::Semaphore;
 
 use super::AccessError;
+use super::personal_tokens::is_token;
 use crate::base::Secret;
 use crate::base::id::random;
 use crate::meta::MetaError;
@@ -37,25 +38,38 @@ pub(super) type Proof = [u8; 32];
 
 /// A random password of 24 characters (140 bits).
 pub fn generate() -> Secret {
-    let mut text = String::with_capacity(GENERATED);
-    while text.len() < GENERATED {
+    Secret::new(letters(GENERATED))
+}
+
+/// So many random letters.
+pub(super) fn letters(count: usize) -> String {
+    let mut text = String::with_capacity(count);
+    while text.len() < count {
         // Bytes past the last whole multiple of the alphabet are thrown away, so that all letters are equally likely.
         let whole = 256 / ALPHABET.len() * ALPHABET.len();
         let fit = random::<32>().into_iter().map(usize::from).filter(|byte| *byte < whole);
-        text.extend(fit.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])).take(GENERATED - text.len()));
+        text.extend(fit.map(|byte| char::from(ALPHABET[byte % ALPHABET.len()])).take(count - text.len()));
     }
-    Secret::new(text)
+    text
 }
 
 /// Checks that a password may be set.
 ///
 /// # Errors
-/// [`AccessError::Malformed`] when it is too short or too long.
+/// [`AccessError::Malformed`] when it is too short or too long, or looks like an access token.
 pub fn check_new(password: &Secret) -> Result<(), AccessError> {
+    if is_token(password.reveal()) {
+        return Err(AccessError::Malformed("this is an access token; choose a password of your own".into()));
+    }
     match password.reveal().len() {
         MIN_PASSWORD..=MAX_PASSWORD => Ok(()),
         _ => Err(AccessError::Malformed(format!("a password has {MIN_PASSWORD} to {MAX_PASSWORD} bytes"))),
     }
+}
+
+/// Whether a stored hash is one that was imported: bcrypt (the `$2y$` of htpasswd and its kin).
+pub(super) fn is_imported(stored: &str) -> bool {
+    stored.starts_with("$2")
 }
 
 /// Hashes, and keeps what that costs within bounds.
@@ -175,6 +189,17 @@ impl Passwords {
         #[cfg(test)]
         let _running = self.load.begin();
         let stored = account.map_or(self.nobody.as_str(), |account| account.password.as_str());
+        if stored.is_empty() {
+            // No password is right, which takes as long to say as of a wrong one.
+            matches(password.reveal().as_bytes(), &self.nobody);
+            return Ok(false);
+        }
+        if is_imported(stored) {
+            // As long as the others take, and a little more: nobody learns from less that the hash is an old one.
+            matches(password.reveal().as_bytes(), &self.nobody);
+            // More than 72 bytes are an error to the crate, which older programs cut off: refused, never cut.
+            return Ok(bcrypt::non_truncating_verify(password.reveal(), stored).unwrap_or(false));
+        }
         match matches(password.reveal().as_bytes(), stored) {
             Some(right) => Ok(right && account.is_some()),
             None => Err(MetaError::Corrupt(format!(

@@ -7,11 +7,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
+use super::sign_in::Identity;
 use super::{Access, AccessError};
 use crate::base::Secret;
 use crate::base::id::random;
 use crate::meta::account::{self, RefreshHash};
-use crate::model::account::{Account, RefreshToken};
+use crate::model::account::RefreshToken;
 
 /// How long a refresh token works.
 const LIFE: Duration = Duration::from_hours(90 * 24);
@@ -27,7 +28,8 @@ fn hash(token: &str) -> RefreshHash {
 
 impl Access {
     /// Makes a refresh token for an account that has just signed in.
-    pub(super) async fn new_refresh_token(&self, account: &Account, mut client: String) -> Result<Secret, AccessError> {
+    pub(super) async fn new_refresh_token(&self, for_: &Identity, mut client: String) -> Result<Secret, AccessError> {
+        let Identity { account, through } = for_;
         client.truncate(client.floor_char_boundary(MAX_CLIENT));
         let text = BASE64.encode(random::<32>());
         let hash = hash(&text);
@@ -38,7 +40,7 @@ impl Access {
             issued: now,
             expires: now.plus(LIFE),
             client,
-            through: None,
+            through: through.as_ref().map(|through| through.token),
         };
         let written = self.0.meta.write(move |tx| {
             account::put_refresh(tx, &hash, &row, now)?;
@@ -48,15 +50,32 @@ impl Access {
         Ok(Secret::new(text))
     }
 
-    /// The account that a refresh token stands for.
-    pub(super) fn refreshed(&self, token: &Secret, peer: IpAddr) -> Result<Account, AccessError> {
+    /// Whom a refresh token stands for.
+    pub(super) fn refreshed(&self, token: &Secret, peer: IpAddr, client: &str) -> Result<Identity, AccessError> {
         let hash = hash(token.reveal());
         let found = self.0.meta.read(|tx| {
             let Some(row) = account::refresh(tx, &hash)? else { return Ok(None) };
             Ok::<_, AccessError>(account::get(tx, &row.account)?.map(|account| (row, account)))
         })?;
         match found {
-            Some((row, account)) if self.0.clock.now() < row.expires && row.revision == account.revision => Ok(account),
+            Some((row, account))
+                if self.0.clock.now() < row.expires
+                    && row.revision == account.revision
+                    && account.can_sign_in()
+                    && row.through.is_none() =>
+            {
+                Ok(Identity { account, through: None })
+            }
+            // Got with a personal access token: it works as long as that one does, and has its use noted as its own.
+            Some((RefreshToken { through: Some(hash), expires, revision, .. }, account))
+                if self.0.clock.now() < expires
+                    && revision == account.revision
+                    && let Some(identity) = self.through(&hash)?
+                    && identity.account.name == account.name =>
+            {
+                self.note_use(&hash, peer, client);
+                Ok(identity)
+            }
             _ => {
                 tracing::debug!(address = %peer, "refresh token refused");
                 Err(AccessError::Refused("the refresh token is not valid any more; sign in again".into()))

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::authenticator::Answer;
 use super::cache::Bounded;
-use super::password::{MAX_ACCOUNT, MAX_PASSWORD, Proof};
+use super::password::{self, MAX_ACCOUNT, MAX_PASSWORD, Proof, is_imported};
+use super::personal_tokens::is_token;
 use super::throttle::Source;
 use super::token::Claims;
 use super::{Access, AccessError};
 use crate::base::Secret;
 use crate::meta::{Epoch, account};
 use crate::model::account::Account;
+use crate::model::personal_token::{Through, TokenHash};
 use crate::model::{Caller, Principal};
 use crate::oci::scope::Scope;
 
@@ -39,8 +42,24 @@ struct Verified {
     nbf: u64,
     exp: u64,
     scopes: Arc<[Scope]>,
+    /// The personal access token that it was got with.
+    through: Option<TokenHash>,
     /// The account as it was found to be of this revision, and when: it is so as long as nothing is committed.
-    seen: Mutex<Option<(Epoch, Principal)>>,
+    seen: Mutex<Option<(Epoch, Principal, Option<Arc<Through>>)>>,
+}
+
+/// Whose credentials they are, and what narrows them.
+pub(super) struct Identity {
+    /// The account, which may sign in.
+    pub(super) account: Account,
+    /// The personal access token that was shown, or with which was got what was shown.
+    pub(super) through: Option<Arc<Through>>,
+}
+
+impl Identity {
+    pub(super) fn caller(self) -> Caller {
+        Caller { principal: principal(&self.account), token: None, through: self.through }
+    }
 }
 
 impl SignIns {
@@ -90,8 +109,26 @@ impl Access {
         self.0.meta.read(|tx| Ok(account::get(tx, name)?))
     }
 
+    /// Whose name and password, or name and personal access token, these are. (A token names its owner, so that logs of
+    /// clients say whose it is; with another name it is refused.)
+    pub(super) async fn identify(
+        &self,
+        name: &str,
+        password: Secret,
+        peer: IpAddr,
+        client: &str,
+    ) -> Result<Identity, AccessError> {
+        if is_token(password.reveal()) {
+            return self.by_token(name, &password, peer, client);
+        }
+        Ok(Identity { account: self.sign_in(name, password, peer).await?, through: None })
+    }
+
     /// The account, if the password is its own.
     pub(super) async fn sign_in(&self, name: &str, password: Secret, peer: IpAddr) -> Result<Account, AccessError> {
+        if is_token(password.reveal()) {
+            return Err(AccessError::Refused("an access token does not work here; use the password".into()));
+        }
         if name.len() > MAX_ACCOUNT || password.reveal().len() > MAX_PASSWORD {
             return Err(wrong());
         }
@@ -136,11 +173,23 @@ impl Access {
         if let Some(account) = self.remembered(attempt)? {
             return Ok(account);
         }
-        let account = self.account(&attempt.name)?;
-        let right = inner.passwords.verify(account.as_ref(), &attempt.password)?;
+        let found = self.ask_sources(attempt)?;
+        let right = found.is_some();
+        let account = match found {
+            Some(name) => self.account(&name)?,
+            None => self.account(&attempt.name)?,
+        };
         let now = inner.clock.steady();
         match account {
+            Some(account) if right && !account.can_sign_in() => {
+                tracing::warn!(account = account.name, address = %peer, "sign-in to an account that is not active");
+                Err(AccessError::Refused(format!(
+                    "the account {} is not active; ask an administrator of this registry",
+                    account.name
+                )))
+            }
             Some(account) if right => {
+                self.renew_hash(&account, &attempt.password);
                 inner.throttle.succeeded(&account.name, attempt.from);
                 inner.sign_ins.remember(attempt.proof, account.revision, now);
                 tracing::debug!(account = account.name, address = %peer, "signed in");
@@ -160,6 +209,41 @@ impl Access {
         }
     }
 
+    /// The account that a source of accounts says it is.
+    fn ask_sources(&self, attempt: &Attempt) -> Result<Option<String>, AccessError> {
+        for source in &self.0.authenticators {
+            match source.authenticate(&attempt.name, &attempt.password)? {
+                Answer::Identity { account } => {
+                    tracing::debug!(account, source = source.name(), "the password is right");
+                    return Ok(Some(account));
+                }
+                Answer::Refused => return Ok(None),
+                Answer::NotMine => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts an argon2id hash in the place of an imported one, now that the password is known. It stays the same password,
+    /// so the revision stays as well. Waits for the store: on a blocking thread.
+    fn renew_hash(&self, account: &Account, password: &Secret) {
+        if !is_imported(&account.password) {
+            return;
+        }
+        let (name, old, new) = (account.name.clone(), account.password.clone(), password::hash(password));
+        let written = self.0.meta.write_blocking(move |tx| {
+            if let Some(mut account) = account::get(tx, &name)?.filter(|account| account.password == old) {
+                account.password.clone_from(&new);
+                account::put(tx, &account);
+            }
+            Ok::<_, AccessError>(())
+        });
+        if let Err(error) = written {
+            // The next sign-in tries again.
+            tracing::debug!(account = account.name, error = %AccessError::from(error), "the hash was not renewed");
+        }
+    }
+
     /// Whom a bearer token stands for.
     pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
         self.check_bearer(token).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
@@ -172,18 +256,23 @@ impl Access {
             return Ok(Caller { principal: Principal::Anonymous, token, through: None });
         }
         let epoch = self.0.meta.epoch();
-        if let Some((at, principal)) = &*verified.seen.lock()
+        if let Some((at, principal, through)) = &*verified.seen.lock()
             && epoch == Some(*at)
+            && through.as_ref().and_then(|through| through.expires).is_none_or(|end| self.0.clock.now() < end)
         {
-            return Ok(Caller { principal: principal.clone(), token, through: None });
+            return Ok(Caller { principal: principal.clone(), token, through: through.clone() });
         }
-        match self.account(&verified.account)? {
-            Some(account) if account.revision == verified.revision => {
+        let identity = match &verified.through {
+            Some(hash) => self.through(hash)?.filter(|identity| identity.account.name == verified.account),
+            None => self.account(&verified.account)?.map(|account| Identity { account, through: None }),
+        };
+        match identity {
+            Some(Identity { account, through }) if account.revision == verified.revision && account.can_sign_in() => {
                 let principal = principal(&account);
                 if let Some(epoch) = epoch {
-                    *verified.seen.lock() = Some((epoch, principal.clone()));
+                    *verified.seen.lock() = Some((epoch, principal.clone(), through.clone()));
                 }
-                Ok(Caller { principal, token, through: None })
+                Ok(Caller { principal, token, through })
             }
             _ => Err(AccessError::Refused("the account has changed since the token was issued; sign in again".into())),
         }
@@ -199,7 +288,7 @@ impl Access {
             Claims::check_time(known.nbf, known.exp, now).map_err(refuse)?;
             return Ok(known);
         }
-        let Claims { sub, rev, nbf, exp, access, .. } = inner.keys.verify(token, now).map_err(refuse)?;
+        let Claims { sub, rev, nbf, exp, access, pat, .. } = inner.keys.verify(token, now).map_err(refuse)?;
         let verified = Arc::new(Verified {
             token: Secret::new(token.into()),
             account: sub,
@@ -207,6 +296,7 @@ impl Access {
             nbf,
             exp,
             scopes: access.into(),
+            through: pat,
             seen: Mutex::default(),
         });
         if let Some(end) = end {

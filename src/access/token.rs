@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Secret, Timestamp};
 use crate::meta::account::{self, TokenKey};
 use crate::meta::{Engine, MetaError, ReadTx, WriteError};
+use crate::model::personal_token::TokenHash;
 use crate::oci::scope::Scope;
 
 /// By how many seconds the clocks of two nodes may differ.
@@ -35,6 +36,9 @@ pub(super) struct Claims {
     /// The account's revision; a token of an older one is dead.
     #[serde(default)]
     pub(super) rev: u64,
+    /// The personal access token that it was got with: it dies with that one, and gives no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pat: Option<TokenHash>,
 }
 
 impl Claims {
@@ -138,8 +142,17 @@ impl Keys {
         &self.instance
     }
 
-    /// Signs a token for `sub` (empty: anonymous) at this revision that works from `now` for `ttl` seconds.
-    pub(super) fn sign(&self, sub: &str, rev: u64, access: Vec<Scope>, now: Timestamp, ttl: u64) -> Secret {
+    /// Signs a token for `sub` (empty: anonymous) at this revision, got with the personal access token `pat`, that works
+    /// from `now` for `ttl` seconds.
+    pub(super) fn sign(
+        &self,
+        sub: &str,
+        rev: u64,
+        pat: Option<TokenHash>,
+        access: Vec<Scope>,
+        now: Timestamp,
+        ttl: u64,
+    ) -> Secret {
         let iat = now.seconds();
         self.sign_claims(&Claims {
             iss: ISSUER.into(),
@@ -151,6 +164,7 @@ impl Keys {
             jti: hex::encode(crate::base::id::random::<16>()),
             access,
             rev,
+            pat,
         })
     }
 
@@ -226,7 +240,7 @@ mod tests {
     #[test]
     fn a_token_says_what_was_signed() {
         let (keys, row) = keys();
-        let token = keys.sign("alice", 7, scopes(), NOW, 1800);
+        let token = keys.sign("alice", 7, None, scopes(), NOW, 1800);
         let claims = keys.verify(token.reveal(), NOW).unwrap();
         assert_eq!((claims.sub.as_str(), claims.rev, &claims.access), ("alice", 7, &scopes()));
         assert_eq!((claims.exp - claims.iat, claims.nbf), (1800, claims.iat));
@@ -239,7 +253,7 @@ mod tests {
     #[test]
     fn times_have_a_minute_of_leeway() {
         let (keys, _) = keys();
-        let token = keys.sign("alice", 1, vec![], NOW, 100);
+        let token = keys.sign("alice", 1, None, vec![], NOW, 100);
         let at = |seconds: u64| keys.verify(token.reveal(), Timestamp(NOW.0 - 1_000_000 + seconds * 1000)).map(|_| ());
         assert_eq!(at(939), Err(TokenFault::NotYet));
         assert_eq!(at(940), Ok(()));
@@ -250,7 +264,7 @@ mod tests {
     #[test]
     fn forged_tokens_are_refused() {
         let (keys, row) = keys();
-        let token = keys.sign("alice", 7, scopes(), NOW, 1800);
+        let token = keys.sign("alice", 7, None, scopes(), NOW, 1800);
         let (header, claims, signature) = parts(token.reveal());
         let refused = |what: &str, token: &str| assert_eq!(keys.verify(token, NOW), Err(TokenFault::Foreign), "{what}");
         assert!(keys.verify(&signed(&row, &header, &claims), NOW).is_ok(), "the test signs as we do");
@@ -321,10 +335,10 @@ mod tests {
         let old = fresh_key(NOW);
         let new = fresh_key(NOW.plus(std::time::Duration::from_secs(1)));
         let before = Keys::load(std::slice::from_ref(&old), "instance-1".into()).unwrap();
-        let token = before.sign("alice", 1, vec![], NOW, 100);
+        let token = before.sign("alice", 1, None, vec![], NOW, 100);
         let after = Keys::load(&[old, new.clone()], "instance-1".into()).unwrap();
         assert!(after.verify(token.reveal(), NOW).is_ok());
-        let token = after.sign("alice", 1, vec![], NOW, 100);
+        let token = after.sign("alice", 1, None, vec![], NOW, 100);
         assert_eq!(parts(token.reveal()).0["kid"], new.kid);
         assert_eq!(before.verify(token.reveal(), NOW), Err(TokenFault::Foreign));
     }

@@ -21,6 +21,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// What those may who do not sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anonymous {
+    /// Nothing.
+    #[default]
+    None,
+    /// Pull from public repositories, and see that they are there.
+    PublicRepositories,
+}
+
 /// What a key holds, as far as a person who writes a file or a variable must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -32,6 +43,8 @@ pub enum Kind {
     Text,
     /// `text` or `json`.
     LogFormat,
+    /// `none` or `public-repositories`.
+    Anonymous,
     /// A directory.
     Path,
     /// An address with its port.
@@ -50,6 +63,7 @@ impl Kind {
             Self::Number => "a whole number",
             Self::Text => "text in quotes",
             Self::LogFormat => "\"text\" or \"json\"",
+            Self::Anonymous => "\"none\" or \"public-repositories\"",
             Self::Path => "a directory in quotes",
             Self::Address => "an IP address and a port, such as \"0.0.0.0:8080\" or \"[::]:8080\"",
             Self::Addresses => "a list of IP addresses with ports, such as [\"0.0.0.0:443\", \"[::]:443\"]",
@@ -74,7 +88,7 @@ macro_rules! kinds {
 
 kinds! {
     bool => Switch, usize => Number, u64 => Number, u32 => Number, String => Text, Option<String> => Text,
-    LogFormat => LogFormat, Option<PathBuf> => Path, Option<SocketAddr> => Address, Vec<SocketAddr> => Addresses,
+    LogFormat => LogFormat, Anonymous => Anonymous, Option<PathBuf> => Path, Option<SocketAddr> => Address, Vec<SocketAddr> => Addresses,
     Vec<String> => Texts,
 }
 
@@ -219,8 +233,11 @@ settings! {
         external_url: Option<String> = None, such as "\"https://registry.lab\"";
         /// Addresses or networks (CIDR) of the proxies whose X-Forwarded-* headers count. Empty: nobody's.
         trusted_proxies: Vec<String> = Vec::new(), such as "[\"127.0.0.1\", \"10.0.0.0/8\"]";
-        /// Whether everybody may pull without signing in.
-        anonymous_pull: bool = false;
+        /// What those may who do not sign in: "none", or "public-repositories" (pull from public repositories).
+        anonymous: Anonymous = Anonymous::None;
+        /// Whether a push makes its repository, for those who may make one there: administrators, users in their own
+        /// namespace, owners of an organization, and teams with read-write on its whole namespace.
+        create_on_push: bool = true;
         /// Whether a manifest may refer to content that is not here (OCI "sparse" indexes and images).
         accept_incomplete: bool = true;
         /// Page cache of the metadata store, in MiB.

@@ -61,7 +61,7 @@ fn offline(context: &Context, account: &str) -> Result<Secret, CliError> {
         )),
         error => CliError::failed(error),
     })?;
-    let settings = AccessSettings { anonymous_pull: config.anonymous_pull, token_ttl: Duration::from_mins(5) };
+    let settings = AccessSettings { anonymous: config.anonymous, token_ttl: Duration::from_mins(5) };
     let access = Access::open(engine, Clock::system(), settings).map_err(CliError::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::failed)?;
     let password = runtime.block_on(access.reset_password(account)).map_err(CliError::failed)?;

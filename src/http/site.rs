@@ -110,7 +110,8 @@ impl App {
             let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             match self.access.authenticate(header, context.client).await {
                 Ok(caller) => match caller.principal {
-                    Principal::User { admin: true, .. } => {}
+                    // An access token for some places says nothing of the whole registry.
+                    Principal::User { admin: true, .. } if !caller.is_for_places() => {}
                     Principal::Anonymous => return sign_in("sign in as an administrator to read the metrics"),
                     ref other => {
                         let name = other.name().to_owned();

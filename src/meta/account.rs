@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::engine::{MetaError, Read, WriteTx};
 use super::key::{Key, KeyReader};
 use super::record::{decode, encode};
-use super::tables::{ACCOUNT, META, REFRESH, REFRESH_BY_ACCOUNT, TOKEN_KEY};
-use crate::base::Timestamp;
+use super::tables::{
+    ACCOUNT, ACCOUNT_BY_ID, ACCOUNT_LIST, DEPARTED, META, REFRESH, REFRESH_BY_ACCOUNT, TOKEN_KEY, Table,
+};
+use super::{organization, personal_token, repo, session};
+use crate::base::{Timestamp, Uuid};
 use crate::model::account::{Account, RefreshToken};
+use crate::oci::{Algorithm, Digest};
 
 /// The most refresh tokens that one account has at a time; a new one makes the oldest go. All of them fit into one
 /// transaction (design §5: 1,000 keys), so that a new password can end them at once.
@@ -34,9 +38,170 @@ pub fn get(tx: &impl Read, name: &str) -> Result<Option<Account>, MetaError> {
     tx.get(ACCOUNT, Key::new().text(name).as_bytes())?.map(|value| decode(ACCOUNT, &value)).transpose()
 }
 
-/// Stores an account.
+/// Stores an account, and where it stands in the lists.
 pub fn put(tx: &mut WriteTx, account: &Account) {
     tx.put(ACCOUNT, Key::new().text(&account.name).as_bytes(), encode(account));
+    tx.put(ACCOUNT_BY_ID, &account.id.0, encode(&account.name));
+    for list in List::ALL {
+        if list.has(account) {
+            tx.put(ACCOUNT_LIST, list.key(&account.name).as_bytes(), Vec::new());
+        } else {
+            tx.delete(ACCOUNT_LIST, list.key(&account.name).as_bytes());
+        }
+    }
+}
+
+/// Takes an account's own rows away, ends what it was signed in to, and notes that others are left ([`drain`]).
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn delete(tx: &mut WriteTx, account: &Account) -> Result<(), MetaError> {
+    delete_refresh(tx, &account.name)?;
+    session::delete_all(tx, &account.name)?;
+    let name = Key::new().text(&account.name);
+    tx.delete(ACCOUNT, name.as_bytes());
+    tx.delete(ACCOUNT_BY_ID, &account.id.0);
+    for list in List::ALL {
+        tx.delete(ACCOUNT_LIST, list.key(&account.name).as_bytes());
+    }
+    tx.put(DEPARTED, name.as_bytes(), Vec::new());
+    Ok(())
+}
+
+/// Whether rows of a deleted account of this name are left.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn is_departed(tx: &impl Read, name: &str) -> Result<bool, MetaError> {
+    Ok(!name.contains('\0') && tx.get(DEPARTED, Key::new().text(name).as_bytes())?.is_some())
+}
+
+/// At most `limit` names of deleted accounts of which rows are left.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn departed(tx: &impl Read, limit: usize) -> Result<Vec<String>, MetaError> {
+    tx.range(DEPARTED, &[], None, limit)?.iter().map(|(key, _)| name_in(key, DEPARTED)).collect()
+}
+
+/// One bounded step over what a deleted account left; true when nothing is left.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn drain(tx: &mut WriteTx, name: &str) -> Result<bool, MetaError> {
+    if organization::leave_all(tx, name)? && organization::dissolve(tx, name)? && personal_token::delete_some(tx, name)?
+    {
+        tx.delete(DEPARTED, Key::new().text(name).as_bytes());
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// The name of the account with this id.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn name_of(tx: &impl Read, id: Uuid) -> Result<Option<String>, MetaError> {
+    tx.get(ACCOUNT_BY_ID, &id.0)?.map(|value| decode(ACCOUNT_BY_ID, &value)).transpose()
+}
+
+/// The lists that accounts stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Users.
+    Users,
+    /// Organizations.
+    Organizations,
+    /// Users who administer the registry.
+    Admins,
+    /// Users who may not sign in.
+    Inactive,
+}
+
+impl List {
+    const ALL: [Self; 4] = [Self::Users, Self::Organizations, Self::Admins, Self::Inactive];
+
+    fn key(self, name: &str) -> Key {
+        self.prefix().text(name)
+    }
+
+    fn prefix(self) -> Key {
+        Key::new().raw(match self {
+            Self::Users => b"u",
+            Self::Organizations => b"o",
+            Self::Admins => b"a",
+            Self::Inactive => b"i",
+        })
+    }
+
+    fn has(self, account: &Account) -> bool {
+        match self {
+            Self::Users => !account.is_organization(),
+            Self::Organizations => account.is_organization(),
+            Self::Admins => account.admin,
+            Self::Inactive => !account.active,
+        }
+    }
+}
+
+/// At most `limit` accounts of a list (`None`: all accounts) after the name `last`, by name.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn list(tx: &impl Read, list: Option<List>, last: Option<&str>, limit: usize) -> Result<Vec<Account>, MetaError> {
+    let Some(list) = list else {
+        let rows = tx.range(ACCOUNT, &repo::after(&Key::new(), last), None, limit)?;
+        return rows.iter().map(|(_, value)| decode(ACCOUNT, value)).collect();
+    };
+    let prefix = list.prefix();
+    let end = Key::prefix_end(prefix.as_bytes());
+    let rows = tx.range(ACCOUNT_LIST, &repo::after(&prefix, last), end.as_deref(), limit)?;
+    let mut accounts = Vec::with_capacity(rows.len());
+    for (key, _) in rows {
+        accounts.extend(get(tx, &name_in(&key[1..], ACCOUNT_LIST)?)?);
+    }
+    Ok(accounts)
+}
+
+/// Whether somebody else than `name` could administer the registry now. Administrators are few.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn other_admin(tx: &impl Read, name: &str) -> Result<bool, MetaError> {
+    let mut last: Option<String> = None;
+    loop {
+        let admins = list(tx, Some(List::Admins), last.as_deref(), 64)?;
+        let Some(end) = admins.last() else { return Ok(false) };
+        if admins.iter().any(|admin| admin.name != name && admin.can_sign_in()) {
+            return Ok(true);
+        }
+        last = Some(end.name.clone());
+    }
+}
+
+/// Gives the accounts of earlier versions their ids and their places in lists: made of what never changes about them,
+/// so that running it again makes the same.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn number(tx: &mut WriteTx) -> Result<(), MetaError> {
+    // Earlier versions made but one.
+    for mut account in list(tx, None, None, 200)? {
+        if account.id == Uuid::NIL {
+            let digest =
+                Digest::of(Algorithm::Sha256, format!("account {} {}", account.name, account.created.0).as_bytes());
+            let mut id = [0; 16];
+            id.copy_from_slice(&digest.to_key()[1..17]);
+            account.id = Uuid::from_bytes(id);
+        }
+        put(tx, &account);
+    }
+    Ok(())
+}
+
+fn name_in(key: &[u8], table: Table) -> Result<String, MetaError> {
+    let name = KeyReader::new(key).text().map(str::to_owned);
+    name.ok_or_else(|| MetaError::Corrupt(format!("a key of table {} does not read", table.name())))
 }
 
 /// Whether there is any account.

@@ -9,7 +9,7 @@ use super::tables::{
     EDGE, LINK, LINK_BY_DIGEST, LOST, MANIFEST, MANIFEST_TERMS, REFERRER, REPO, REPO_COUNTER, REPO_DELETED,
     REPO_LISTED, REPO_README, TAG, TAG_BY_MANIFEST, TAG_BY_NAME, TAG_HISTORY, TAG_ORDER, UNTAGGED,
 };
-use super::{MetaError, Read, Table, WriteTx, manifest, term};
+use super::{MetaError, Read, Table, WriteTx, grant, manifest, repo, term};
 use crate::base::RepoId;
 use crate::oci::Digest;
 
@@ -65,6 +65,11 @@ pub fn step(tx: &mut WriteTx, id: RepoId) -> Result<bool, MetaError> {
         }
     }
 
+    if let Some(row) = repo::get(tx, id)?
+        && !grant::clear_some(tx, id, &row.name, ROWS / 2)?
+    {
+        return Ok(false);
+    }
     for (key, _) in tx.range_prefix(REPO_COUNTER, prefix.as_ref(), ROWS)? {
         tx.delete(REPO_COUNTER, &key);
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableHandle};
 use tokio::sync::oneshot;
@@ -103,7 +103,23 @@ impl Engine {
     /// What `f` ends with, or the store's fault.
     pub fn read<T, E: From<MetaError>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
         // The lock is held while `f` runs: a store is not reopened under a reader, whose view would fail half-way.
-        let database = self.0.store.database.read();
+        self.read_under(self.0.store.database.read(), f)
+    }
+
+    /// The same for what may run inside another read, such as a decision about an entry of a list that is being read: it
+    /// does not wait behind somebody who waits for that other one to end.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub fn read_within<T, E: From<MetaError>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
+        self.read_under(self.0.store.database.read_recursive(), f)
+    }
+
+    fn read_under<T, E: From<MetaError>>(
+        &self,
+        database: RwLockReadGuard<'_, Option<Database>>,
+        f: impl FnOnce(&ReadTx) -> Result<T, E>,
+    ) -> Result<T, E> {
         let result = self.0.store.view(database.as_ref()).map_err(E::from).and_then(|tx| {
             let result = f(&tx);
             if tx.latched.load(Ordering::Relaxed) {

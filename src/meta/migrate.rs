@@ -7,16 +7,17 @@
 // To come with the first migration: a copy of the store (redb's persistent savepoint, or the file) that is kept until
 // every step has succeeded.
 
-use super::{Engine, MetaError, Read, WriteError, WriteTx, record, tables};
+use super::{Engine, MetaError, Read, WriteError, WriteTx, account, record, tables};
 
 /// The schema that this version of the program reads and writes.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// The row of [`tables::META`] with the version: a decimal number, written as a record.
 const KEY: &[u8] = b"schema";
 
-/// The way from each version to the next, oldest first: the first leads from version 1 to 2.
-const MIGRATIONS: &[Migration] = &[rows_of_lists];
+/// The way from each version to the next, oldest first: the first leads from version 1 to 2. The
+/// second (2 to 3) gives accounts their ids: organizations, teams and grants came in.
+const MIGRATIONS: &[Migration] = &[rows_of_lists, account::number];
 
 const _: () = assert!(VERSION == 1 + MIGRATIONS.len() as u64, "every version but the first has its migration");
 

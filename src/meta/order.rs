@@ -112,6 +112,15 @@ impl<'t, R: Read> Merged<'t, R> {
         Self { tx, table, streams: lists.into_iter().map(stream).collect(), chunk: chunk.max(1) }
     }
 
+    /// The same with entries that were read elsewhere, of which those behind the place `after` are merged in.
+    #[must_use]
+    pub fn with(mut self, mut entries: Vec<Entry>, after: Option<&[u8]>) -> Self {
+        entries.retain(|(place, _)| after.is_none_or(|after| place.as_slice() > after));
+        entries.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        self.streams.push(Stream { list: Vec::new(), ahead: entries, from: None });
+        self
+    }
+
     /// The next entry.
     ///
     /// # Errors

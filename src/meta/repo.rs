@@ -60,6 +60,9 @@ pub struct Listed {
     pub size: u64,
     /// The kinds of its units.
     pub kinds: Vec<Kind>,
+    /// Whether everybody who is signed in may see it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 /// A repository's place in the order by size follows its size when that has changed by more than one part in so many:
@@ -129,14 +132,24 @@ pub fn create(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
 pub fn names(tx: &impl Read, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
     let from = after(&Key::new(), last);
     let rows = tx.range(REPO_BY_NAME, &from, None, limit)?;
-    rows.iter()
-        .map(|(key, _)| {
-            KeyReader::new(key)
-                .text()
-                .and_then(|name| RepoName::parse(name).ok())
-                .ok_or_else(|| MetaError::Corrupt("a repository name does not read".into()))
-        })
-        .collect()
+    rows.iter().map(|(key, _)| name_in(key)).collect()
+}
+
+/// At most `limit` repositories of a namespace, in byte order of their names.
+///
+/// # Errors
+/// When the store fails.
+pub fn in_namespace(tx: &impl Read, namespace: &str, limit: usize) -> Result<Vec<RepoName>, MetaError> {
+    if namespace.is_empty() || namespace.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let rows = tx.range_prefix(REPO_BY_NAME, format!("{namespace}/").as_bytes(), limit)?;
+    rows.iter().map(|(key, _)| name_in(key)).collect()
+}
+
+fn name_in(key: &[u8]) -> Result<RepoName, MetaError> {
+    let name = KeyReader::new(key).text().and_then(|name| RepoName::parse(name).ok());
+    name.ok_or_else(|| MetaError::Corrupt("a repository name does not read".into()))
 }
 
 /// How many repositories there are.
@@ -234,6 +247,8 @@ pub enum List<'n> {
     Kind(Option<Kind>),
     /// Those of a namespace.
     Namespace(&'n str),
+    /// Those that everybody who is signed in may see.
+    Public,
 }
 
 impl List<'_> {
@@ -241,6 +256,7 @@ impl List<'_> {
         let key = match self {
             Self::Kind(kind) => Key::new().raw(b"k").text(kind.map_or("", Kind::name)),
             Self::Namespace(namespace) => Key::new().raw(b"n").text(namespace),
+            Self::Public => Key::new().raw(b"p"),
         };
         key.raw(sort.letter())
     }
@@ -252,7 +268,8 @@ impl Listed {
         let weight = Weight { pushed: self.pushed, size: self.size };
         let empty = self.kinds.is_empty().then_some(None);
         let kinds = self.kinds.iter().copied().map(Some).chain(empty).map(List::Kind);
-        let lists: Vec<List<'_>> = kinds.chain([List::Namespace(name.namespace())]).collect();
+        let public = self.public.then_some(List::Public);
+        let lists: Vec<List<'_>> = kinds.chain([List::Namespace(name.namespace())]).chain(public).collect();
         let mut keys = Vec::with_capacity(3 * lists.len());
         for sort in Sort::ALL {
             let place = order::place(sort, weight, name.as_str());
@@ -290,6 +307,17 @@ pub fn refresh(tx: &mut WriteTx, id: RepoId) -> Result<(), MetaError> {
     Ok(())
 }
 
+/// The place of a repository in an order, and its row's value there; `None` when it stands in no list.
+///
+/// # Errors
+/// When the store fails.
+pub fn place_of(tx: &impl Read, id: RepoId, name: &RepoName, sort: Sort) -> Result<Option<order::Entry>, MetaError> {
+    let Some(value) = tx.get(REPO_LISTED, Key::new().u64(id.0).as_ref())? else { return Ok(None) };
+    let listed: Listed = decode(REPO_LISTED, &value)?;
+    let place = order::place(sort, Weight { pushed: listed.pushed, size: listed.size }, name.as_str());
+    Ok(Some((place.as_bytes().to_vec(), encode(&id))))
+}
+
 /// Whether a repository stands in the lists; one of an earlier version does not yet.
 ///
 /// # Errors
@@ -308,7 +336,7 @@ fn standing(tx: &impl Read, id: RepoId, row: &RepoRow, before: Option<&Listed>) 
         Some(before) if before.size.abs_diff(size) <= before.size / SIZE_STEP => before.size,
         _ => size,
     };
-    Ok(Listed { pushed, size, kinds })
+    Ok(Listed { pushed, size, kinds, public: row.visibility == Visibility::Public })
 }
 
 /// The repositories of `lists` in one order, behind the place `after`; the values are their ids ([`listed_id`]).
@@ -321,6 +349,17 @@ pub fn listed<'t, 'n, R: Read>(
     chunk: usize,
 ) -> Merged<'t, R> {
     Merged::new(tx, REPO_ORDER, lists.into_iter().map(|list| list.prefix(sort)), after, chunk)
+}
+
+/// At most `limit` names of a list after `last`, in byte order.
+///
+/// # Errors
+/// When the store fails.
+pub fn names_in(tx: &impl Read, list: List<'_>, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
+    let prefix = list.prefix(Sort::Name);
+    let end = Key::prefix_end(prefix.as_bytes());
+    let rows = tx.range(REPO_ORDER, &after(&prefix, last), end.as_deref(), limit)?;
+    rows.iter().map(|(key, _)| name_in(&key[prefix.as_bytes().len()..])).collect()
 }
 
 /// The id that a row of a list has for its value.

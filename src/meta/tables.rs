@@ -20,7 +20,8 @@ impl Table {
     }
 }
 
-/// `name` → single values: schema version, instance id, steady time, the last report of collection.
+/// `name` → single values: schema version, instance id, steady time, the last report of collection,
+/// read-only mode.
 pub const META: Table = Table("meta");
 
 /// `repository name` → repo. In byte order, which is the catalog's.
@@ -34,7 +35,7 @@ pub const REPO_COUNTER: Table = Table("repo_counter");
 pub const REPO_README: Table = Table("repo_readme");
 /// repo → [`super::repo::Listed`]: the rows of [`REPO_ORDER`] that it has.
 pub const REPO_LISTED: Table = Table("repo_listed");
-/// `k`, `kind` (or an empty text, for a repository without tags) or `n`, `namespace`; order, place
+/// `k`, `kind` (or an empty text, for a repository without tags), `n`, `namespace` or `p` (public ones); order, place
 /// ([`super::order`]) → repo.
 pub const REPO_ORDER: Table = Table("repo_order");
 /// repo → (): deleted repositories whose rows are still to go.
@@ -103,6 +104,39 @@ pub const SCHEDULE: Table = Table("schedule");
 
 /// account name → `model::account::Account`.
 pub const ACCOUNT: Table = Table("account");
+/// account id → account name.
+pub const ACCOUNT_BY_ID: Table = Table("account_by_id");
+/// `u` (users), `o` (organizations), `a` (administrators) or `i` (inactive), account name → ().
+pub const ACCOUNT_LIST: Table = Table("account_list");
+/// account name → (): deleted accounts whose other rows are still to go; until then nobody gets the name.
+pub const DEPARTED: Table = Table("departed");
+
+/// organization, user → [`crate::model::organization::Member`].
+pub const MEMBER: Table = Table("member");
+/// user, organization → (): the organizations of a user.
+pub const MEMBER_OF: Table = Table("member_of");
+/// team id → [`crate::model::organization::Team`]. What names a team without a row here means nothing any more.
+pub const TEAM: Table = Table("team");
+/// organization, team name → team id.
+pub const TEAM_BY_NAME: Table = Table("team_by_name");
+/// team id → (): deleted teams whose other rows are still to go.
+pub const TEAM_GONE: Table = Table("team_gone");
+/// team id, user → (): the members of a team.
+pub const TEAM_MEMBER: Table = Table("team_member");
+/// user, organization, team id → (): the teams of a user.
+pub const TEAM_OF: Table = Table("team_of");
+/// `n`, namespace or `r`, repo; team id → [`crate::model::Level`]: who has rights there.
+pub const GRANT: Table = Table("grant");
+/// team id; `n`, namespace or `r`, repository name, repo → [`crate::model::Level`]: where a team has rights.
+pub const GRANT_OF: Table = Table("grant_of");
+
+/// SHA-256 of a personal access token (32 bytes) → [`crate::model::personal_token::PersonalToken`].
+pub const PERSONAL_TOKEN: Table = Table("personal_token");
+/// account name, created (ms), SHA-256 of the token → (): the tokens of a user, oldest first.
+pub const PERSONAL_TOKEN_OF: Table = Table("personal_token_of");
+/// SHA-256 of the token → [`crate::model::personal_token::TokenUsed`]: its last use.
+pub const PERSONAL_TOKEN_USED: Table = Table("personal_token_used");
+
 /// SHA-256 of a refresh token (32 bytes) → `model::account::RefreshToken`.
 pub const REFRESH: Table = Table("refresh");
 /// account name, issued (ms), SHA-256 of the token → (); oldest first.
@@ -155,6 +189,21 @@ pub const ALL: &[Table] = &[
     JOB_DUE,
     SCHEDULE,
     ACCOUNT,
+    ACCOUNT_BY_ID,
+    ACCOUNT_LIST,
+    DEPARTED,
+    MEMBER,
+    MEMBER_OF,
+    TEAM,
+    TEAM_BY_NAME,
+    TEAM_GONE,
+    TEAM_MEMBER,
+    TEAM_OF,
+    GRANT,
+    GRANT_OF,
+    PERSONAL_TOKEN,
+    PERSONAL_TOKEN_OF,
+    PERSONAL_TOKEN_USED,
     REFRESH,
     REFRESH_BY_ACCOUNT,
     TOKEN_KEY,

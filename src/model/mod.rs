@@ -10,6 +10,7 @@ pub mod permission;
 pub mod personal_token;
 pub mod principal;
 
+pub use account::Account;
 pub use event::Event;
 pub use job::Job;
 pub use operation::Operation;

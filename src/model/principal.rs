@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::personal_token::Through;
+use super::personal_token::{Through, TokenScope};
 use crate::oci::scope::Scope;
 
 /// An identity, proved or anonymous.
@@ -70,6 +70,11 @@ impl Caller {
     #[must_use]
     pub fn without_token(&self) -> Self {
         Self { principal: self.principal.clone(), token: None, through: self.through.clone() }
+    }
+
+    /// Whether the caller came by a personal access token that is for some places alone.
+    pub fn is_for_places(&self) -> bool {
+        self.through.as_ref().is_some_and(|through| matches!(through.scope, TokenScope::Places(_)))
     }
 
     /// Whether somebody signed in.

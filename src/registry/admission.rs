@@ -8,7 +8,10 @@ use super::apps::{Living, Pair, living, pair_of};
 use super::commit::{Change, Proposal};
 use super::{RegistryError, Settings};
 use crate::base::RepoId;
-use crate::meta::{Read, blob, lease, manifest, repo, tag};
+use crate::meta::mode::ReadOnly;
+use crate::meta::{Read, account, blob, lease, manifest, mode, repo, tag};
+use crate::model::Actor;
+use crate::model::account::wrong_name;
 use crate::oci::manifest::Role;
 use crate::oci::{Code, Digest, MediaType, Reference, RepoName, Tag};
 
@@ -45,6 +48,10 @@ pub struct Missing {
 pub struct Facts {
     /// The repository, if it exists.
     pub repo: Option<RepoId>,
+    /// Whether the registry is read-only, and what is told about it.
+    pub read_only: Option<ReadOnly>,
+    /// For a change that makes the repository: whose the namespace is.
+    pub namespace: Namespace,
     /// For a manifest: its references that are not here.
     pub missing: Vec<Missing>,
     /// For a manifest: the type under which the same bytes are stored here already.
@@ -53,6 +60,32 @@ pub struct Facts {
     pub needed_by: Option<Digest>,
     /// For a tag or manifest to be deleted: the living application that it belongs to.
     pub part_of: Option<PartOf>,
+}
+
+/// Whose a namespace is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Namespace {
+    /// An account's; or it was not asked.
+    #[default]
+    Owned,
+    /// Nobody's yet.
+    Nobodys,
+    /// An account's that was deleted, and whose rows are still to go.
+    Departed,
+    /// There is none: the name has one component.
+    Empty,
+}
+
+impl Namespace {
+    fn of(tx: &impl Read, name: &RepoName) -> Result<Self, RegistryError> {
+        let namespace = name.namespace();
+        Ok(match namespace {
+            "" => Self::Empty,
+            _ if account::get(tx, namespace)?.is_some() => Self::Owned,
+            _ if account::is_departed(tx, namespace)? => Self::Departed,
+            _ => Self::Nobodys,
+        })
+    }
 }
 
 /// What keeps a part of an application from being deleted by itself.
@@ -108,12 +141,19 @@ impl PartOf {
 }
 
 impl Facts {
+    /// What every change is asked about.
+    fn about(tx: &impl Read, name: &RepoName, makes: bool) -> Result<Self, RegistryError> {
+        let (repo, read_only) = (repo::id_of(tx, name)?, mode::read_only(tx)?);
+        let namespace = if repo.is_none() && makes { Namespace::of(tx, name)? } else { Namespace::Owned };
+        Ok(Self { repo, read_only, namespace, ..Self::default() })
+    }
+
     /// Reads what the checks need to know of this proposal at `steady` (ms).
     ///
     /// # Errors
     /// When the store fails.
     pub fn gather(tx: &impl Read, proposal: &Proposal, steady: u64) -> Result<Self, RegistryError> {
-        let mut facts = Self { repo: repo::id_of(tx, &proposal.repo)?, ..Self::default() };
+        let mut facts = Self::about(tx, &proposal.repo, proposal.change.makes_repository())?;
         match &proposal.change {
             Change::PutManifest(new) => {
                 let mut noted = HashSet::new();
@@ -181,11 +221,100 @@ pub(super) fn is_lately(when: u64, steady: u64) -> bool {
 /// The policy that keeps the parts of a living application.
 pub const MEMBERS_OF_APPLICATIONS: &str = "members of applications";
 
+/// The policy of read-only mode.
+pub const READ_ONLY_MODE: &str = "read-only mode";
+
+/// The policy of what makes repositories.
+pub const CREATION: &str = "creation of repositories";
+
+fn deny(message: String) -> Verdict {
+    Verdict::Deny { code: Code::Denied, message, digests: Vec::new() }
+}
+
+/// What the first request of a push is asked, before there is a change.
+///
+/// # Errors
+/// [`RegistryError::Refused`], or the store's fault.
+pub(super) fn admit_push(
+    tx: &impl Read,
+    actor: &Actor,
+    repo: &RepoName,
+    settings: &Settings,
+) -> Result<(), RegistryError> {
+    let facts = Facts::about(tx, repo, true)?;
+    let made = || creation(&facts, actor, repo, true, settings);
+    for (policy, verdict) in [(READ_ONLY_MODE, writable(&facts)), (CREATION, made())] {
+        if let Verdict::Deny { code, message, digests } = verdict {
+            return Err(RegistryError::Refused { policy, code, message, digests });
+        }
+    }
+    Ok(())
+}
+
+fn not_read_only(facts: &Facts, proposal: &Proposal, _: &Settings) -> Verdict {
+    if proposal.change.is_housekeeping() { Verdict::Allow } else { writable(facts) }
+}
+
+fn writable(facts: &Facts) -> Verdict {
+    match &facts.read_only {
+        None => Verdict::Allow,
+        Some(ReadOnly { reason, .. }) if reason.is_empty() => {
+            deny("this registry is read-only at the moment: pull, and push again later".into())
+        }
+        Some(ReadOnly { reason, .. }) => {
+            deny(format!("this registry is read-only at the moment ({reason}): pull, and push again later"))
+        }
+    }
+}
+
+fn may_be_made(facts: &Facts, proposal: &Proposal, settings: &Settings) -> Verdict {
+    if !proposal.change.makes_repository() {
+        return Verdict::Allow;
+    }
+    creation(facts, &proposal.actor, &proposal.repo, proposal.change.is_push(), settings)
+}
+
+/// Whether a repository that is not there may come into being. That the caller may push there was decided before; here it
+/// is about what there is: no account may have gone meanwhile, and what owns a namespace is an account.
+fn creation(facts: &Facts, actor: &Actor, name: &RepoName, by_push: bool, settings: &Settings) -> Verdict {
+    if facts.repo.is_some() {
+        return Verdict::Allow;
+    }
+    if by_push && !settings.create_on_push {
+        return deny(format!(
+            "there is no repository {name}, and this registry is set not to make one by a push; make it first, in the \
+             pages or with POST /api/v0/repositories/{}",
+            if name.namespace().is_empty() { "-" } else { name.namespace() }
+        ));
+    }
+    let namespace = name.namespace();
+    match facts.namespace {
+        Namespace::Owned => Verdict::Allow,
+        Namespace::Departed => deny(format!("the account {namespace} was just deleted; try again in a minute")),
+        Namespace::Empty if actor.is_admin() => Verdict::Allow,
+        Namespace::Empty => deny(format!(
+            "only an administrator can make the repository {name}, whose name has no namespace; push to {}/{name} instead",
+            actor.principal
+        )),
+        Namespace::Nobodys if !actor.is_admin() => deny(format!(
+            "there is no organization {namespace}; ask an administrator of this registry to make it, or push to {}/{}",
+            actor.principal,
+            name.name()
+        )),
+        Namespace::Nobodys => match wrong_name(namespace) {
+            None => Verdict::Allow,
+            Some(wrong) => deny(format!("{namespace} cannot be an organization: {wrong}")),
+        },
+    }
+}
+
 /// A check: pure, cheap, named by its policy.
 pub type Check = fn(&Facts, &Proposal, &Settings) -> Verdict;
 
 /// The checks, in order.
 pub const CHECKS: &[(&str, Check)] = &[
+    (READ_ONLY_MODE, not_read_only),
+    (CREATION, may_be_made),
     ("one type for each manifest", one_type),
     ("complete manifests", references_are_here),
     ("blobs in use", blob_is_not_needed),

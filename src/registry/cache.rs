@@ -2,7 +2,7 @@
 //!
 //! Only bytes are remembered, under the digest that they were found to have: what can never become wrong. Whether a
 //! repository has a manifest is asked of the metadata, or of what was read of them since the last commit
-//! ([`super::memo`]), so that a deletion works at once.
+//! ([`crate::meta::memo`]), so that a deletion works at once.
 
 use std::collections::HashMap;
 use std::mem;

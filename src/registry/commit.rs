@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::admission::{self, Facts, Verdict};
+use super::admission::{self, Facts, Namespace, Verdict};
 use super::gc::untagged;
 use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError, delete, push, react, repos, uploads};
-use crate::base::{EventId, RepoId, Timestamp, UploadId};
+use crate::base::{EventId, RepoId, Timestamp, UploadId, Uuid};
 use crate::blobs::Sealed;
-use crate::meta::{WriteTx, repo};
-use crate::model::Event;
+use crate::meta::{WriteTx, account, repo};
 use crate::model::event::Happening;
+use crate::model::{Account, Event};
 use crate::oci::{Digest, RepoName, Tag};
 
 /// A change that somebody proposes.
@@ -87,13 +87,28 @@ impl Change {
             | Self::DeleteManifest(_)
             | Self::DeleteUnit(_)
             | Self::DeleteBlob(_)
-            | Self::CollectManifest(_) => true,
-            Self::PublishBlob { .. }
-            | Self::MountBlob { .. }
-            | Self::CreateRepository(_)
-            | Self::ChangeRepository(_)
-            | Self::DeleteRepository => false,
+            | Self::CollectManifest(_)
+            // It may have become public, or ceased to be.
+            | Self::ChangeRepository(_) => true,
+            Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::CreateRepository(_) | Self::DeleteRepository => {
+                false
+            }
         }
+    }
+
+    /// Whether the registry itself does it, which goes on in read-only mode.
+    pub(super) fn is_housekeeping(&self) -> bool {
+        matches!(self, Self::CollectManifest(_))
+    }
+
+    /// Whether it is a part of a push.
+    pub(super) fn is_push(&self) -> bool {
+        matches!(self, Self::PublishBlob { .. } | Self::MountBlob { .. } | Self::PutManifest(_))
+    }
+
+    /// Whether the first such change to a name makes the repository, as the checks ask.
+    pub(super) fn makes_repository(&self) -> bool {
+        self.creates_repository()
     }
 }
 
@@ -104,6 +119,8 @@ pub struct Committed {
     pub missing: Vec<Digest>,
     /// For [`Change::CollectManifest`]: what went, if it did.
     pub collected: Option<untagged::Collected>,
+    /// The organization that this made: an administrator used a namespace that nobody had.
+    pub organization: Option<String>,
 }
 
 /// Everything that a closure must not make up itself, so that it can be run again with the same outcome.
@@ -117,6 +134,8 @@ pub(super) struct Stamp {
     pub(super) lease_until: u64,
     /// The id of the repository, should this commit make it.
     pub(super) new_repo: RepoId,
+    /// The id of the organization, should it make one.
+    new_organization: Uuid,
     event: EventId,
 }
 
@@ -128,7 +147,14 @@ impl Stamp {
         let mut event = EventId::random();
         event.0[..8].copy_from_slice(&registry.next_tick(now).to_be_bytes());
         let steady = clock.steady();
-        Self { now, steady, lease_until: steady.saturating_add(lease), new_repo: RepoId::random(), event }
+        Self {
+            now,
+            steady,
+            lease_until: steady.saturating_add(lease),
+            new_repo: RepoId::random(),
+            new_organization: Uuid::random(),
+            event,
+        }
     }
 
     /// The id of the n-th thing that this commit writes down; in order, and unlike those of other commits.
@@ -204,6 +230,14 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
         step.happenings.push(Happening::RepositoryCreated { repo, name: proposal.repo.clone() });
     }
     let mut committed = Committed::default();
+    if created && facts.namespace == Namespace::Nobodys {
+        // Only administrators get here (admission).
+        let organization = Account::organization(name.namespace(), stamp.new_organization, stamp.now);
+        account::put(step.tx, &organization);
+        let Account { name: account, id, kind, .. } = organization;
+        committed.organization = Some(account.clone());
+        step.happenings.insert(0, Happening::AccountCreated { account, id, kind, by_push_to: Some(name.clone()) });
+    }
     match &proposal.change {
         Change::PublishBlob { sealed, upload } => uploads::publish(&mut step, sealed, *upload)?,
         Change::MountBlob { digest, from } => uploads::mount(&mut step, digest, from)?,

@@ -16,7 +16,7 @@ pub mod gc;
 pub mod kinds;
 pub mod listing;
 pub mod manifests;
-mod memo;
+pub mod mode;
 pub mod pull;
 pub mod push;
 pub mod react;
@@ -55,6 +55,8 @@ pub use error::RegistryError;
 pub struct Settings {
     /// Whether manifests may refer to content that is not here.
     pub accept_incomplete: bool,
+    /// Whether a push makes its repository, for those who may make one there.
+    pub create_on_push: bool,
     /// How long something acknowledged is kept although nothing refers to it yet.
     pub lease: Duration,
     /// How long an untagged manifest that nothing refers to stays without use; `None`: for ever.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::memo::Memo;
 use super::trace::TraceEvent;
 use super::{Inner, Registry, RegistryError, known};
 use crate::base::{FileId, RepoId};
 use crate::meta::manifest::ManifestRow;
+use crate::meta::memo::Memo;
 use crate::meta::{Read, WriteError, WriteTx, blob, lease, manifest, repo, tag};
 use crate::oci::{Digest, MediaType, Reference, RepoName};
 

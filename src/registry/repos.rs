@@ -4,6 +4,7 @@
 use super::commit::{Change, Proposal, Step};
 use super::listing::{self, Cursor, Page, Scope, Sort};
 use super::{Actor, Registry, RegistryError, known, tags};
+use crate::access::rights::{Places, Visible};
 use crate::base::{RepoId, Timestamp};
 pub use crate::meta::repo::Visibility;
 use crate::meta::repo::{Counter, List, RepoRow};
@@ -112,16 +113,32 @@ impl RepoChange {
 }
 
 impl Registry {
-    /// The repositories that `readable` lets the caller see.
-    ///
-    /// By size, a repository's place follows its size to about two percent, as of its last change of a manifest or tag.
-    /// A text, and what may not be seen, is looked for among a few thousand names in one request.
+    /// The repositories that `readable` lets the caller see. Who knows where that is asks
+    /// [`Registry::repositories_visible`], which does not look at all the others.
     ///
     /// # Errors
     /// [`RegistryError::ForeignCursor`], or the store's fault.
     pub fn repositories(
         &self,
         query: &RepoQuery,
+        readable: impl Fn(&RepoName) -> bool,
+    ) -> Result<Page<RepoEntry>, RegistryError> {
+        self.repositories_visible(query, &Visible::Ask, readable)
+    }
+
+    /// The repositories in the places that are visible to the caller, and which `readable` (which narrows further, for
+    /// callers with a token) lets the caller see. A page costs what it shows, wherever it begins and however many
+    /// repositories there are that the caller may not see.
+    ///
+    /// By size, a repository's place follows its size to about two percent, as of its last change of a manifest or tag.
+    /// A text, and what may not be seen, is looked for among a few thousand names in one request.
+    ///
+    /// # Errors
+    /// [`RegistryError::ForeignCursor`], or the store's fault.
+    pub fn repositories_visible(
+        &self,
+        query: &RepoQuery,
+        visible: &Visible,
         readable: impl Fn(&RepoName) -> bool,
     ) -> Result<Page<RepoEntry>, RegistryError> {
         let limit = listing::page_size(query.limit);
@@ -135,7 +152,11 @@ impl Registry {
                 && listing::has_text(name.as_str(), &text)
                 && readable(name)
         };
+        let places = if let Visible::Some(places) = visible { Some(places) } else { None };
+        // Whether the whole namespace that is asked for may be seen: then it is one list as for everybody.
+        let places = places.filter(|places| namespace.is_none_or(|asked| !places.namespaces.contains(asked)));
         let lists: Vec<List<'_>> = match (query.kind, namespace) {
+            _ if places.is_some() => places.into_iter().flat_map(lists_of).collect(),
             (Some(kind), _) => vec![List::Kind(Some(kind))],
             // A zero byte is in no name, and so in no namespace.
             (None, Some(namespace)) if !namespace.contains('\0') => vec![List::Namespace(namespace)],
@@ -145,7 +166,13 @@ impl Registry {
         self.meta().read(|tx| {
             // Whether the caller sees all is not known, so few may be what is wanted.
             let chunk = listing::chunk(limit, !text.is_empty());
-            let mut rows = repo::listed(tx, lists.iter().copied(), sort, after.as_deref(), chunk);
+            // In places, what a repository holds is not what it was found by.
+            let holds = |id| match query.kind.filter(|_| places.is_some()) {
+                Some(kind) => Ok::<_, RegistryError>(repo::counted(tx, id, Counter::Units(kind))? > 0),
+                None => Ok(true),
+            };
+            let mut rows = repo::listed(tx, lists.iter().copied(), sort, after.as_deref(), chunk)
+                .with(singles(tx, places, sort)?, after.as_deref());
             let (entries, next) = listing::fill(&mut rows, limit, &scope, |place, id| {
                 let Ok(name) = RepoName::parse(order::name_at(sort, place)?) else { return Ok(None) };
                 if !wanted(&name) {
@@ -153,17 +180,19 @@ impl Registry {
                 }
                 let id = repo::listed_id(id)?;
                 let Some(row) = repo::get(tx, id)? else { return Ok(None) };
-                Ok(Some(entry(tx, id, row)?))
+                if !holds(id)? { Ok(None) } else { Ok(Some(entry(tx, id, row)?)) }
             })?;
-            let mut all = repo::listed(tx, lists.iter().copied(), Sort::Name, None, COUNTED);
+            let mut all = repo::listed(tx, lists.iter().copied(), Sort::Name, None, COUNTED)
+                .with(singles(tx, places, Sort::Name)?, None);
             let (names, more) = listing::fill_from(
                 || all.next_entry(),
                 usize::MAX,
                 COUNTED,
                 &scope,
-                |place, _| {
+                |place, id| {
                     let name = RepoName::parse(order::name_at(Sort::Name, place)?).ok();
-                    Ok(name.filter(&wanted).map(drop))
+                    let found = name.filter(&wanted).is_some() && holds(repo::listed_id(id)?)?;
+                    Ok(found.then_some(()))
                 },
             )?;
             Ok(Page { entries, next, total: more.is_none().then_some(names.len() as u64) })
@@ -249,6 +278,29 @@ impl Registry {
         Ok(())
     }
 
+    /// Deletes the repositories of a namespace, one by one; how many there were. Those that come into being meanwhile are
+    /// deleted too, as far as they come before the end.
+    ///
+    /// # Errors
+    /// When the store fails, or the registry is read-only; those before stay deleted.
+    pub async fn delete_namespace(&self, actor: &Actor, namespace: &str) -> Result<usize, RegistryError> {
+        let mut deleted = 0;
+        loop {
+            let names = self.meta().read(|tx| repo::in_namespace(tx, namespace, 100))?;
+            if names.is_empty() {
+                return Ok(deleted);
+            }
+            for name in names {
+                match self.delete_repository(actor.clone(), &name).await {
+                    Ok(()) => deleted += 1,
+                    // Somebody else was faster.
+                    Err(RegistryError::NameUnknown(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
     /// Takes away the rows of deleted repositories, and returns how many repositories that finished. A crash leaves
     /// nothing that the next call does not finish.
     ///
@@ -262,6 +314,21 @@ impl Registry {
         }
         Ok(finished)
     }
+}
+
+/// The lists that hold what is visible in whole namespaces, and to everybody.
+fn lists_of(places: &Places) -> impl Iterator<Item = List<'_>> {
+    let namespaces = places.namespaces.iter().map(|namespace| List::Namespace(namespace));
+    namespaces.chain(places.public.then_some(List::Public))
+}
+
+/// The rows of repositories that are visible by themselves, as their lists have them.
+fn singles(tx: &impl Read, places: Option<&Places>, sort: Sort) -> Result<Vec<order::Entry>, RegistryError> {
+    let mut rows = Vec::new();
+    for (name, id) in places.iter().flat_map(|places| &places.repositories) {
+        rows.extend(repo::place_of(tx, *id, name, sort)?);
+    }
+    Ok(rows)
 }
 
 fn count(tx: &impl Read, id: RepoId, counter: Counter) -> Result<u64, RegistryError> {
@@ -300,8 +367,10 @@ pub(super) fn change(step: &mut Step<'_>, change: &RepoChange) -> Result<(), Reg
 fn apply(step: &mut Step<'_>, change: &RepoChange) -> Result<(), RegistryError> {
     let unknown = || RegistryError::NameUnknown(step.name.clone());
     let mut row = repo::get(step.tx, step.repo)?.ok_or_else(unknown)?;
-    if let Some(visibility) = change.visibility {
+    if let Some(visibility) = change.visibility.filter(|visibility| *visibility != row.visibility) {
         row.visibility = visibility;
+        let (name, public) = (step.name.clone(), visibility == Visibility::Public);
+        step.happenings.push(Happening::VisibilityChanged { name, public });
     }
     if let Some(text) = &change.short_description {
         row.short_description.clone_from(text);

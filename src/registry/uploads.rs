@@ -2,7 +2,7 @@
 
 use super::commit::{Change, Proposal, Step};
 use super::trace::TraceEvent;
-use super::{Actor, Registry, RegistryError};
+use super::{Actor, Registry, RegistryError, admission};
 use crate::base::UploadId;
 use crate::blobs::{Append, BlobError, Content, Sealed, SessionStatus, Source};
 use crate::meta::blob::FileState;
@@ -23,7 +23,7 @@ impl Registry {
         repo: &RepoName,
         algorithm: Option<Algorithm>,
     ) -> Result<UploadId, RegistryError> {
-        self.space().admit()?;
+        self.admit_push(actor, repo)?;
         let id = self.blobs().begin(repo, actor.principal.name(), algorithm, true).await?;
         self.tell_begun(id, repo);
         Ok(id)
@@ -93,7 +93,7 @@ impl Registry {
         length: Option<u64>,
         source: impl Source,
     ) -> Result<(), RegistryError> {
-        self.space().admit()?;
+        self.admit_push(&actor, repo)?;
         let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
         self.tell_begun(id, repo);
         let pushed = async {
@@ -126,6 +126,13 @@ impl Registry {
         self.blobs().cancel(id, repo).await?;
         self.trace().tell(|| TraceEvent::SessionCancelled { upload: id });
         Ok(())
+    }
+
+    /// Whether a push may begin: there is room, the registry takes changes, and the repository is there or may be made.
+    /// What must be refused is refused at the first request, where clients show the message.
+    fn admit_push(&self, actor: &Actor, repo: &RepoName) -> Result<(), RegistryError> {
+        self.space().admit()?;
+        self.meta().read(|tx| admission::admit_push(tx, actor, repo, self.settings()))
     }
 
     fn tell_begun(&self, upload: UploadId, repo: &RepoName) {
@@ -177,7 +184,7 @@ impl Registry {
         digest: Digest,
         from: &RepoName,
     ) -> Result<bool, RegistryError> {
-        self.space().admit()?;
+        self.admit_push(&actor, repo)?;
         let change = Change::MountBlob { digest, from: from.clone() };
         match self.commit(Proposal { actor, repo: repo.clone(), change }).await {
             Ok(_) => Ok(true),

@@ -232,6 +232,8 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
     match error {
         AccessError::Refused(message) => unauthorized(message),
         AccessError::UnknownAccount(_) => unauthorized(&error.to_string()),
+        AccessError::NotFound(message) => said(Code::NoSuchAccount, message),
+        AccessError::Conflict(message) => said(Code::Conflict, message),
         AccessError::Malformed(message) => said(Code::InvalidParameters, message),
         AccessError::Throttled { retry_after } => {
             let mut answer = said(Code::TooManyRequests, &error.to_string());

@@ -42,6 +42,7 @@ pub(super) async fn list_namespace(call: Call<'_>) -> Outcome {
 async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
     let paging = call.query.page()?;
     let (registry, access, caller) = (call.app.registry.clone(), call.app.access.clone(), call.caller.clone());
+    let visible = access.visible(&caller)?;
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
     // What the caller may not see is passed over, and there may be much of it.
     let (found, next, count) = read_list(usize::MAX, move || {
@@ -54,7 +55,7 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
         let (mut found, mut long) = (Vec::new(), 0);
         let (next, total) = loop {
             query.limit = CHUNK.min(paging.size - found.len());
-            let page = registry.repositories(&query, &readable)?;
+            let page = registry.repositories_visible(&query, &visible, &readable)?;
             let details = registry.described(page.entries)?;
             long += details.iter().map(|details| details.long_description.len()).sum::<usize>();
             found.extend(details);
@@ -66,7 +67,7 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
         let count = match total {
             _ if !paging.count => None,
             // More than a page counts on its way.
-            None => Some(count(&registry, of.as_deref(), &readable)?),
+            None => Some(count(&registry, of.as_deref(), &visible, &readable)?),
             total => total,
         };
         Ok((found, next, count))
@@ -85,12 +86,13 @@ pub(super) fn shown(call: &Call<'_>, found: &[RepoDetails]) -> Result<Vec<Value>
 fn count(
     registry: &crate::registry::Registry,
     of: Option<&str>,
+    visible: &crate::access::rights::Visible,
     readable: impl Fn(&RepoName) -> bool,
 ) -> Result<u64, RegistryError> {
     let wanted = |name: &RepoName| of.is_none_or(|of| name.namespace() == of) && readable(name);
     let (mut count, mut page) = (0, Page::default());
     loop {
-        let names = registry.catalog(&page, wanted)?;
+        let names = registry.catalog(&page, visible, wanted)?;
         count += names.entries.len() as u64;
         page.last = names.entries.into_iter().next_back();
         if !names.more {
@@ -113,7 +115,7 @@ pub(super) async fn create(mut call: Call<'_>) -> Outcome {
     };
     let repo = path::repository(call.parameter("namespace"), name)
         .map_err(|error| Failure::Said(Code::InvalidRepositoryName, error.to_string()))?;
-    call.need(Requirement::Repository(&repo, Action::Push))?;
+    call.need(Requirement::Namespace(repo.namespace()))?;
     let details = call.app.registry.create_repository(call.actor(), &repo, asked.change()?).await?;
     Ok(reply::json(StatusCode::CREATED, &repository(&call, &mut NamespaceTypes::default(), &details)?))
 }
@@ -197,7 +199,7 @@ impl NamespaceTypes {
         if let Some(known) = self.0.get(namespace) {
             return Ok(known);
         }
-        let is_user = call.app.access.account(namespace)?.is_some();
+        let is_user = call.app.access.account(namespace)?.is_some_and(|account| !account.is_organization());
         let kind = if is_user { "user" } else { "organization" };
         self.0.insert(namespace.to_owned(), kind);
         Ok(kind)

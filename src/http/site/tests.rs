@@ -46,6 +46,7 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
     let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
     let manifest = ManifestLimits { references: 100, depth: 32 };
     let settings = Settings {
+        create_on_push: true,
         accept_incomplete: true,
         lease: Duration::from_hours(24),
         untagged: None,

@@ -68,7 +68,8 @@ impl From<AccessError> for Failure {
             AccessError::Throttled { retry_after } => Self::Throttled(retry_after),
             AccessError::Refused(message) => Self::Forbidden(sentence(&message)),
             AccessError::Malformed(message) => Self::Bad(sentence(&message)),
-            AccessError::UnknownAccount(_) => Self::NotFound(sentence(&error.to_string())),
+            AccessError::Conflict(message) => Self::Bad(sentence(&message)),
+            AccessError::NotFound(_) | AccessError::UnknownAccount(_) => Self::NotFound(sentence(&error.to_string())),
             AccessError::Store(error) => Self::from(error),
         }
     }

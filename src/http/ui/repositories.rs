@@ -110,7 +110,8 @@ fn list(visit: &Visit<'_>, status: StatusCode, form: NewRepository) -> Outcome {
         limit: query.rows,
     };
     let readable = |name: &RepoName| visit.may(Requirement::Repository(name, Action::Pull));
-    let found = visit.app.registry.repositories(&wanted, readable)?;
+    let found =
+        visit.app.registry.repositories_visible(&wanted, &visit.app.access.visible(&visit.caller)?, readable)?;
     let user = visit.caller.is_signed_in().then(|| visit.caller.principal.name());
     let page = RepositoriesPage {
         frame: visit.frame("Repositories", Nav::Repositories).with_api("/api/v0/repositories"),

@@ -240,7 +240,7 @@ impl PageRequest {
 impl RepositoryPage {
     const fn action(&self) -> Action {
         match self {
-            Self::Settings => Action::Push,
+            Self::Settings => Action::Administer,
             Self::Delete | Self::DeleteTags | Self::Manifest(_, ManifestPage::Delete) => Action::Delete,
             Self::Info | Self::Tags | Self::Manifest(..) => Action::Pull,
         }
@@ -357,7 +357,7 @@ mod tests {
         };
         let tag = Reference::parse("x").unwrap();
         assert_eq!(needs(RepositoryPage::Tags), Action::Pull);
-        assert_eq!(needs(RepositoryPage::Settings), Action::Push);
+        assert_eq!(needs(RepositoryPage::Settings), Action::Administer);
         assert_eq!(needs(RepositoryPage::Delete), Action::Delete);
         for page in ManifestPage::ALL {
             let action = if page == ManifestPage::Delete { Action::Delete } else { Action::Pull };

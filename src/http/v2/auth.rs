@@ -221,7 +221,7 @@ fn error_reply(ctx: &Context, error: &AccessError) -> Reply {
             reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
             reply
         }
-        AccessError::Malformed(_) => *malformed(&text),
+        AccessError::Malformed(_) | AccessError::NotFound(_) | AccessError::Conflict(_) => *malformed(&text),
         AccessError::Store(fault) => {
             tracing::error!(request = ctx.id, %fault, "the token service failed");
             let text = format!("the registry failed to answer; its log says more under request {}", ctx.id);

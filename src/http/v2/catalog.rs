@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Call, Outcome, next_page, read_list};
+use crate::access::rights::Visible;
 use crate::base::Page;
 use crate::http::reply::json;
 use crate::model::operation::Requirement;
@@ -15,7 +16,8 @@ pub(super) async fn list(call: &Call<'_>, page: &Page) -> Outcome {
     let read = move || {
         let readable =
             |name: &RepoName| app.access.decide(&reader, Requirement::Repository(name, Action::Pull)).allowed();
-        app.registry.catalog(&wanted, readable)
+        let visible = app.access.visible(&reader).unwrap_or(Visible::Ask);
+        app.registry.catalog(&wanted, &visible, readable)
     };
     let repositories = read_list(page.limit(), read).await?;
     let mut reply = json(hyper::StatusCode::OK, &json!({ "repositories": repositories.entries }));

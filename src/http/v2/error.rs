@@ -71,7 +71,9 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
             answer
         }
-        AccessError::Malformed(message) => reply(StatusCode::BAD_REQUEST, Code::Unauthorized, message),
+        AccessError::Malformed(message) | AccessError::NotFound(message) | AccessError::Conflict(message) => {
+            reply(StatusCode::BAD_REQUEST, Code::Unauthorized, message)
+        }
         AccessError::UnknownAccount(_) => reply(StatusCode::UNAUTHORIZED, Code::Unauthorized, &error.to_string()),
         AccessError::Store(_) => fault(ctx, error),
     }

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 
 use parking_lot::Mutex;
 
-use crate::meta::Epoch;
+use super::Epoch;
 use crate::oci::RepoName;
 
 /// What one memo holds at most. When it is full it begins anew.
@@ -24,7 +24,7 @@ const ENTRY: usize = 600;
 
 /// Values of one epoch by repository and `K`.
 #[derive(Debug)]
-pub(super) struct Memo<K, V> {
+pub struct Memo<K, V> {
     /// Keyed at random, so that nobody can choose names that meet.
     hasher: RandomState,
     kept: Mutex<Kept<K, V>>,
@@ -54,7 +54,7 @@ impl<K, V> Default for Memo<K, V> {
 
 impl<K: Clone + Eq + Hash, V: Clone> Memo<K, V> {
     /// What was remembered in this epoch, which must be the present one.
-    pub(super) fn recall(&self, epoch: Option<Epoch>, repo: &RepoName, key: &K) -> Option<V> {
+    pub fn recall(&self, epoch: Option<Epoch>, repo: &RepoName, key: &K) -> Option<V> {
         let hash = self.hasher.hash_one((repo, key));
         let kept = self.kept.lock();
         if epoch.is_none() || kept.epoch != epoch {
@@ -65,7 +65,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Memo<K, V> {
     }
 
     /// Remembers what was read after `epoch` had been asked for; `bytes` is what the value holds.
-    pub(super) fn remember(&self, epoch: Option<Epoch>, repo: &RepoName, key: &K, value: V, bytes: usize) {
+    pub fn remember(&self, epoch: Option<Epoch>, repo: &RepoName, key: &K, value: V, bytes: usize) {
         if epoch.is_none() || bytes > LONGEST {
             return;
         }

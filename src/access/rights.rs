@@ -1,0 +1,338 @@
+//! What somebody may do to a repository, and by which path. Rights add up: the greatest level that any path gives.
+//!
+//! | path | gives |
+//! |---|---|
+//! | administrators, the registry itself | admin, everywhere |
+//! | a user's own namespace | admin |
+//! | an owner of the organization that the namespace belongs to | admin |
+//! | a team with a grant on the namespace or on the repository | that level |
+//! | a public repository | read-only, to whoever is signed in; and to everybody where `anonymous` says so |
+//!
+//! What a decision costs is bounded by the teams that the user is in within *one* organization, not by how many users,
+//! teams and grants there are: one read for the membership, one for the list of those teams, two for each of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::decide::{self, Rights};
+use super::{Access, AccessError, Anonymous};
+use crate::base::{RepoId, Uuid};
+use crate::meta::grant::{self, At};
+use crate::meta::memo::Memo;
+use crate::meta::repo::{self, Visibility};
+use crate::meta::{Engine, MetaError, Read, organization};
+use crate::model::operation::Requirement;
+use crate::model::organization::Member;
+use crate::model::permission::{Level, Place, Right};
+use crate::model::{Caller, Decision, Principal};
+use crate::oci::RepoName;
+use crate::oci::scope::Scope;
+
+/// Teams that are read at once.
+const CHUNK: usize = 64;
+
+/// How a user (or nobody) stands to a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Whether the repository is public.
+    pub(super) public: bool,
+    /// The greatest level that organization and teams give.
+    pub(super) level: Option<Level>,
+    /// By which path.
+    pub(super) because: Option<Arc<str>>,
+}
+
+/// Standings that were read since the last commit, by user (empty for nobody) and repository. They are void with the
+/// next commit, whatever it is: a right that was taken away is not served from here (CVE-2025-23208).
+pub(super) type Standings = Memo<String, Standing>;
+
+/// Reads how a user (`None`: nobody) stands to a repository, apart from what follows from the names alone.
+pub(super) fn standing(tx: &impl Read, user: Option<&str>, name: &RepoName) -> Result<Standing, MetaError> {
+    let id = repo::id_of(tx, name)?;
+    let row = id.map(|id| repo::get(tx, id)).transpose()?.flatten();
+    let public = row.is_some_and(|row| row.visibility == Visibility::Public);
+    let mut standing = Standing { public, ..Standing::default() };
+    if let Some(user) = user
+        && let Some(right) = through_organization(tx, user, name.namespace(), id.map(|id| (id, name)))?
+    {
+        standing.level = Some(right.level);
+        standing.because = Some(right.because.into());
+    }
+    Ok(standing)
+}
+
+/// What an organization gives a user on a namespace of its own (`None`), or on one repository in it.
+pub(super) fn through_organization(
+    tx: &impl Read,
+    user: &str,
+    namespace: &str,
+    repo: Option<(RepoId, &RepoName)>,
+) -> Result<Option<Right>, MetaError> {
+    if !namespace.is_empty() {
+        match organization::member(tx, namespace, user)? {
+            None => return Ok(None),
+            Some(Member { owner: true, .. }) => {
+                let because = Cow::Owned(format!("as an owner of {namespace}"));
+                return Ok(Some(Right { level: Level::Admin, because }));
+            }
+            Some(_) => {}
+        }
+    }
+    let mut best: Option<(Level, Path)> = None;
+    each_team(tx, user, namespace, |id| {
+        let on_namespace = match namespace {
+            "" => None,
+            namespace => {
+                grant::get(tx, At::Namespace(namespace), id)?.map(|level| (level, Path { id, namespace: true }))
+            }
+        };
+        let on_repo = match repo {
+            Some((repo, name)) => grant::get(tx, At::Repository(repo, name), id)?,
+            None => None,
+        };
+        let on_repo = on_repo.map(|level| (level, Path { id, namespace: false }));
+        for (level, path) in on_namespace.into_iter().chain(on_repo) {
+            // The rows of a deleted team go behind it.
+            if best.as_ref().is_none_or(|(most, _)| level > *most) && organization::team(tx, id)?.is_some() {
+                best = Some((level, path));
+            }
+        }
+        Ok(best.as_ref().is_none_or(|(level, _)| *level < Level::Admin))
+    })?;
+    let Some((level, path)) = best else { return Ok(None) };
+    let team = organization::team(tx, path.id)?.map_or_else(String::new, |team| {
+        let on = if path.namespace { ", on the namespace" } else { "" };
+        format!("through team {} of {}{on}", team.name, team.organization)
+    });
+    Ok(Some(Right { level, because: Cow::Owned(team) }))
+}
+
+/// A team's grant, and whether it is on the whole namespace.
+struct Path {
+    id: Uuid,
+    namespace: bool,
+}
+
+/// Each team of a user in the organization of a namespace (of a repository that has none: every team of the user), as
+/// long as `go_on` says so.
+fn each_team(
+    tx: &impl Read,
+    user: &str,
+    namespace: &str,
+    mut go_on: impl FnMut(Uuid) -> Result<bool, MetaError>,
+) -> Result<(), MetaError> {
+    if namespace.is_empty() {
+        let mut last: Option<String> = None;
+        loop {
+            let organizations = organization::organizations_of(tx, user, last.as_deref(), CHUNK)?;
+            for organization in &organizations {
+                each_team(tx, user, organization, &mut go_on)?;
+            }
+            last = organizations.last().cloned();
+            if organizations.len() < CHUNK {
+                return Ok(());
+            }
+        }
+    }
+    let mut last = None;
+    loop {
+        let teams = organization::teams_of(tx, user, Some(namespace), last, CHUNK)?;
+        for team in &teams {
+            if !go_on(*team)? {
+                return Ok(());
+            }
+        }
+        last = teams.last().copied();
+        if teams.len() < CHUNK {
+            return Ok(());
+        }
+    }
+}
+
+/// Decisions over the store, with what was read of it since the last commit.
+struct Stored<'a> {
+    meta: &'a Engine,
+    standings: &'a Standings,
+    anonymous: Anonymous,
+}
+
+impl Rights for Stored<'_> {
+    fn anonymous(&self) -> Anonymous {
+        self.anonymous
+    }
+
+    fn standing(&self, user: Option<&String>, repo: &RepoName) -> Result<Standing, MetaError> {
+        const NOBODY: &String = &String::new();
+        let key = user.unwrap_or(NOBODY);
+        let epoch = self.meta.epoch();
+        if let Some(known) = self.standings.recall(epoch, repo, key) {
+            return Ok(known);
+        }
+        let found = self.meta.read_within(|tx| standing(tx, user.map(String::as_str), repo))?;
+        let bytes = key.len() + found.because.as_ref().map_or(0, |because| because.len());
+        self.standings.remember(epoch, repo, key, found.clone(), bytes);
+        Ok(found)
+    }
+
+    fn in_namespace(&self, user: &str, namespace: &str) -> Result<Option<Right>, MetaError> {
+        self.meta.read_within(|tx| through_organization(tx, user, namespace, None))
+    }
+
+    fn member(&self, organization: &str, user: &str) -> Result<Option<Member>, MetaError> {
+        self.meta.read_within(|tx| organization::member(tx, organization, user))
+    }
+}
+
+/// Which repositories a caller may see: what lists read, instead of asking for each repository there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Visible {
+    /// Every one.
+    All,
+    /// Those in these places.
+    Some(Places),
+    /// Those in so many places that asking for each repository is cheaper.
+    Ask,
+}
+
+/// Places in which a caller may see repositories.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Whether the public ones.
+    pub public: bool,
+    /// All of these namespaces.
+    pub namespaces: BTreeSet<String>,
+    /// These repositories.
+    pub repositories: BTreeSet<(RepoName, RepoId)>,
+}
+
+/// The most places that [`Visible::Some`] names.
+pub const MAX_PLACES: usize = 500;
+
+impl Access {
+    fn stored(&self) -> Stored<'_> {
+        let inner = &self.0;
+        Stored { meta: &inner.meta, standings: &inner.standings, anonymous: inner.settings.anonymous }
+    }
+
+    /// May they? As [`Access::decide`], for one who need not know why.
+    pub fn may(&self, caller: &Caller, requirement: Requirement<'_>) -> bool {
+        decide::may(&self.stored(), caller, requirement)
+    }
+
+    /// May they? A store that fails says no.
+    pub fn decide(&self, caller: &Caller, requirement: Requirement<'_>) -> Decision {
+        decide::decide(&self.stored(), caller, requirement)
+    }
+
+    /// What a bearer token for this caller may say of a scope that was asked for.
+    pub(super) fn grant(&self, caller: &Caller, asked: &Scope) -> Option<Scope> {
+        decide::grant(&self.stored(), caller, asked)
+    }
+
+    /// How much the caller may do to a repository, and by which path; `None` when nothing. What a bearer token narrows is
+    /// not looked at, what a personal access token narrows is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn right(&self, caller: &Caller, repo: &RepoName) -> Result<Option<Right>, AccessError> {
+        Ok(decide::right_on(&self.stored(), caller, repo)?)
+    }
+
+    /// What those may who do not sign in.
+    pub fn anonymous(&self) -> Anonymous {
+        self.0.settings.anonymous
+    }
+
+    /// What the caller may see, for lists. Each entry is still to be asked for when a bearer token was shown; apart from
+    /// that, these are exactly the repositories for which [`Access::may`] allows to pull.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn visible(&self, caller: &Caller) -> Result<Visible, AccessError> {
+        let everybody = self.0.settings.anonymous == Anonymous::PublicRepositories;
+        let visible = match &caller.principal {
+            Principal::System | Principal::User { admin: true, .. } => Visible::All,
+            Principal::Anonymous => Visible::Some(Places { public: everybody, ..Places::default() }),
+            Principal::User { name, .. } => self.0.meta.read(|tx| places_of(tx, name))?,
+        };
+        match caller.through.as_ref().map(|through| &through.scope) {
+            Some(scope @ crate::model::personal_token::TokenScope::Places(named)) => match visible {
+                // Few places narrow all there is; what else is visible is asked for one by one.
+                Visible::All => self.0.meta.read(|tx| named_places(tx, named.iter().map(|(place, _)| place))),
+                Visible::Some(places) if !places.public => {
+                    let narrowed = places.repositories.into_iter().filter(|(name, _)| scope.on(name).is_some());
+                    if places.namespaces.is_empty() {
+                        return Ok(Visible::Some(Places { repositories: narrowed.collect(), ..Places::default() }));
+                    }
+                    Ok(Visible::Ask)
+                }
+                Visible::Some(_) | Visible::Ask => Ok(Visible::Ask),
+            },
+            _ => Ok(visible),
+        }
+    }
+}
+
+/// Where a user may see repositories.
+fn places_of(tx: &impl Read, user: &str) -> Result<Visible, AccessError> {
+    let mut places = Places { public: true, ..Places::default() };
+    if !user.is_empty() {
+        places.namespaces.insert(user.to_owned());
+    }
+    let mut last: Option<String> = None;
+    loop {
+        let organizations = organization::organizations_of(tx, user, last.as_deref(), CHUNK)?;
+        for organization in &organizations {
+            if organization::member(tx, organization, user)?.is_some_and(|member| member.owner) {
+                places.namespaces.insert(organization.clone());
+            }
+            let mut room = true;
+            each_team(tx, user, organization, |team| {
+                room = gather(tx, team, &mut places)?;
+                Ok(room)
+            })?;
+            if !room || places.namespaces.len() > MAX_PLACES {
+                return Ok(Visible::Ask);
+            }
+        }
+        last = organizations.last().cloned();
+        if organizations.len() < CHUNK {
+            return Ok(Visible::Some(places));
+        }
+    }
+}
+
+/// Adds where a team has grants; false when that is too much.
+fn gather(tx: &impl Read, team: Uuid, places: &mut Places) -> Result<bool, MetaError> {
+    if organization::team(tx, team)?.is_none() {
+        return Ok(true);
+    }
+    let grants = grant::of_team(tx, team, None, MAX_PLACES + 1)?;
+    if grants.len() > MAX_PLACES {
+        return Ok(false);
+    }
+    for held in grants {
+        match (held.place, held.repo) {
+            (Place::Namespace(namespace), _) => drop(places.namespaces.insert(namespace)),
+            (Place::Repository(name), Some(id)) if repo::id_of(tx, &name)? == Some(id) => {
+                places.repositories.insert((name, id));
+            }
+            (Place::Repository(_), _) => {}
+        }
+    }
+    Ok(places.namespaces.len() + places.repositories.len() <= MAX_PLACES)
+}
+
+fn named_places<'p>(tx: &impl Read, named: impl Iterator<Item = &'p Place>) -> Result<Visible, AccessError> {
+    let mut places = Places::default();
+    for place in named {
+        match place {
+            Place::Namespace(namespace) => drop(places.namespaces.insert(namespace.clone())),
+            Place::Repository(name) => {
+                places.repositories.extend(repo::id_of(tx, name)?.map(|id| (name.clone(), id)));
+            }
+        }
+    }
+    Ok(Visible::Some(places))
+}
