@@ -80,7 +80,7 @@ pub(super) fn through_organization(
         }
     }
     let mut best: Option<(Level, Path)> = None;
-    each_team(tx, user, namespace, |id| {
+    each_team(tx, user, namespace, &mut |id| {
         let on_namespace = match namespace {
             "" => None,
             namespace => {
@@ -120,14 +120,14 @@ fn each_team(
     tx: &impl Read,
     user: &str,
     namespace: &str,
-    mut go_on: impl FnMut(Uuid) -> Result<bool, MetaError>,
+    go_on: &mut dyn FnMut(Uuid) -> Result<bool, MetaError>,
 ) -> Result<(), MetaError> {
     if namespace.is_empty() {
         let mut last: Option<String> = None;
         loop {
             let organizations = organization::organizations_of(tx, user, last.as_deref(), CHUNK)?;
             for organization in &organizations {
-                each_team(tx, user, organization, &mut go_on)?;
+                each_team(tx, user, organization, go_on)?;
             }
             last = organizations.last().cloned();
             if organizations.len() < CHUNK {
@@ -288,7 +288,7 @@ fn places_of(tx: &impl Read, user: &str) -> Result<Visible, AccessError> {
                 places.namespaces.insert(organization.clone());
             }
             let mut room = true;
-            each_team(tx, user, organization, |team| {
+            each_team(tx, user, organization, &mut |team| {
                 room = gather(tx, team, &mut places)?;
                 Ok(room)
             })?;

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
 
 mod api;
+mod api_accounts;
 mod api_registry;
 mod app_deletion;
 mod app_fixture;
 mod apps;
 mod blobs;
 mod catalog;
+mod clients_of_msr;
 mod clock;
 mod full_disk;
 mod gc;

@@ -45,6 +45,16 @@ pub enum Code {
     NoSuchTag,
     /// No such tag or digest.
     NoSuchRef,
+    /// No such user.
+    NoSuchUser,
+    /// No such team.
+    NoSuchTeam,
+    /// No such access token.
+    NoSuchApiToken,
+    /// A team has no right on a namespace.
+    NoSuchNamespaceTeamAccess,
+    /// A setting of a user that cannot be had.
+    InvalidUserSettings,
     /// No such job (ours).
     NoSuchJob,
     /// No such webhook.
@@ -107,6 +117,11 @@ impl Code {
             Self::NoSuchAccount => ("NO_SUCH_ACCOUNT", StatusCode::NOT_FOUND),
             Self::NoSuchTag => ("NO_SUCH_TAG", StatusCode::NOT_FOUND),
             Self::NoSuchRef => ("NO_SUCH_REF", StatusCode::NOT_FOUND),
+            Self::NoSuchUser => ("NO_SUCH_USER", StatusCode::NOT_FOUND),
+            Self::NoSuchTeam => ("NO_SUCH_TEAM", StatusCode::NOT_FOUND),
+            Self::NoSuchApiToken => ("NO_SUCH_API_TOKEN", StatusCode::NOT_FOUND),
+            Self::NoSuchNamespaceTeamAccess => ("NO_SUCH_NAMESPACE_TEAM_ACCESS", StatusCode::NOT_FOUND),
+            Self::InvalidUserSettings => ("INVALID_USER_SETTINGS", StatusCode::BAD_REQUEST),
             Self::NoSuchJob => ("NO_SUCH_JOB", StatusCode::NOT_FOUND),
             Self::NoSuchWebhook => ("NO_SUCH_WEBHOOK", StatusCode::NOT_FOUND),
             Self::NoSuchPromotionPolicy => ("NO_SUCH_PROMOTION_POLICY", StatusCode::NOT_FOUND),

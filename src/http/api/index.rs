@@ -5,11 +5,14 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Outcome};
 use super::error::{Code, Failure};
+use super::people::{self, account_shown};
 use super::repositories;
 use super::table::{Endpoint, Need, Parameter, parameter, row};
+use crate::access::accounts::AccountFilter;
 use crate::http::reply;
 use crate::http::v2::read_list;
-use crate::model::operation::Requirement;
+use crate::model::account::Account;
+use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
 use crate::registry::listing::{Page, Sort};
@@ -18,6 +21,9 @@ use crate::registry::repos::{RepoEntry, RepoQuery};
 /// Entries of an answer that names no number, and the most there are (MSR's and Docker's).
 const USUAL: usize = 25;
 const MOST: usize = 100;
+/// Accounts that are read at once, and how often one request does.
+const MOST_ACCOUNTS: usize = 500;
+const PAGES_OF_ACCOUNTS: usize = 20;
 
 /// Where `docker search` is answered.
 pub(super) const SEARCH: &str = "/index/dockersearch";
@@ -86,6 +92,26 @@ async fn find(
     Ok(page.entries)
 }
 
+/// Accounts whose name contains the text, among as many as one request looks at.
+async fn accounts_with(call: &Call<'_>, text: &str, limit: usize) -> Result<Vec<Account>, Failure> {
+    let (access, text) = (call.app.access.clone(), text.to_ascii_lowercase());
+    let found = people::read(move || {
+        let (mut found, mut last) = (Vec::new(), None::<String>);
+        for _ in 0..PAGES_OF_ACCOUNTS {
+            let page = access.accounts(AccountFilter::All, last.as_deref(), MOST_ACCOUNTS)?;
+            let whole = page.len() < MOST_ACCOUNTS;
+            last = page.last().map(|account| account.name.clone());
+            found.extend(page.into_iter().filter(|account| account.name.contains(&text)));
+            if whole || found.len() >= limit {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    });
+    found.await
+}
+
 /// A flag that is true unless it says otherwise.
 fn wanted(call: &Call<'_>, name: &str) -> Result<bool, Failure> {
     if call.query.text(name).is_none() { Ok(true) } else { call.query.flag(name) }
@@ -96,12 +122,17 @@ async fn autocomplete(call: Call<'_>) -> Outcome {
     let namespace = call.query.text("namespace").map(str::to_owned);
     let mut found = Vec::new();
     if wanted(&call, "includeRepositories")? {
-        let entries = find(&call, text, namespace, limit).await?;
+        let entries = find(&call, text.clone(), namespace, limit).await?;
         let registry = call.app.registry.clone();
         let details = read_list(usize::MAX, move || registry.described(entries)).await?;
         found = repositories::shown(&call, &details)?;
     }
-    let accounts: Vec<Value> = Vec::new();
+    let mut accounts = Vec::new();
+    if wanted(&call, "includeAccounts")? && call.may(Requirement::Account("", AccountAction::See)) {
+        for account in accounts_with(&call, &text, limit).await? {
+            accounts.push(account_shown(&call, &account, false)?);
+        }
+    }
     Ok(reply::json(StatusCode::OK, &json!({ "accountResults": accounts, "repositoryResults": found })))
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::path;
 use super::table::{Endpoint, Need, endpoints};
 use crate::http::reply::{self, Reply};
+use crate::model::operation::{AccountAction, OrganizationAction};
 use crate::model::permission::Action;
 
 /// The text that is checked in and served.
@@ -20,9 +21,14 @@ pub(super) fn get() -> Reply {
 /// What a caller must be allowed, in words.
 pub fn need(needs: Need) -> &'static str {
     match needs {
+        Need::Nothing => "nothing",
         Need::SignedIn => "signed in",
         Need::Browse => "signed in, or anybody where public repositories are open to all",
         Need::Admin => "administrator",
+        Need::Organization(OrganizationAction::See) => "member of the organization",
+        Need::Organization(OrganizationAction::Manage) => "owner of the organization",
+        Need::Account(AccountAction::See) => "signed in, not by a bearer token",
+        Need::Account(AccountAction::Manage) => "the account itself",
         Need::Repository(Action::Pull) => "read-only on the repository",
         Need::Repository(Action::Push | Action::Delete) => "read-write on the repository",
         Need::Repository(Action::Administer) => "admin on the repository",
@@ -56,7 +62,7 @@ pub fn describe() -> Value {
         "components": {
             "securitySchemes": {
                 "basic": { "type": "http", "scheme": "basic", "description": "A password or an access token" },
-                "bearer": { "type": "http", "scheme": "bearer", "description": "A token of /auth/token" },
+                "bearer": { "type": "http", "scheme": "bearer", "description": "A token of /auth/token, or of a session that /enzi/v0/id/login opened" },
             },
             "schemas": { "Errors": errors() },
         },

@@ -35,7 +35,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         at_once(Ok(reply::json(StatusCode::OK, &features(&call))))
     }),
     row(Method::GET, "/meta/alerts", "api_get_alerts", Need::SignedIn, "What everybody should know now", &[], |call| {
-        at_once(Ok(alerts(&call)))
+        at_once(alerts(&call))
     }),
     row(
         Method::GET,
@@ -44,7 +44,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         Need::Admin,
         "The replicas, of which this registry is the only one",
         &[],
-        |call| at_once(Ok(cluster(&call))),
+        |call| at_once(cluster(&call)),
     ),
     row(
         Method::GET,
@@ -58,12 +58,12 @@ pub(super) static ROWS: &[Endpoint] = &[
 ];
 
 /// MSR's names and what holds here. Keys that hold secrets are empty.
-fn settings(call: &Call<'_>) -> Value {
+fn settings(call: &Call<'_>) -> Result<Value, Failure> {
     let app = call.app;
-    json!({
+    Ok(json!({
         "dtrHost": app.pki.fqdn(),
         "sso": false,
-        "createRepositoryOnPush": true,
+        "createRepositoryOnPush": app.config.create_on_push,
         "disableUpgrades": true,
         "reportAnalytics": false,
         "anonymizeAnalytics": true,
@@ -83,7 +83,7 @@ fn settings(call: &Call<'_>) -> Value {
         "repoEventHistoryCompactionEnabled": false,
         "repoEventHistoryToKeep": 0,
         "repoEventHistoryMaxAge": "",
-        "readOnlyRegistry": false,
+        "readOnlyRegistry": app.registry.read_only()?.is_some(),
         "disablePersistentCookies": false,
         "replicaSettings": { (app.access.instance()): { "HTTPPort": 0, "HTTPSPort": app.tls_port, "node": app.pki.fqdn() } },
         "replicaID": app.access.instance(),
@@ -96,11 +96,11 @@ fn settings(call: &Call<'_>) -> Value {
         "storageVolume": app.data_dir.display().to_string(),
         "nfsHost": "",
         "nfsPath": "",
-    })
+    }))
 }
 
 fn get(call: &Call<'_>) -> Outcome {
-    let mut shown = settings(call);
+    let mut shown = settings(call)?;
     if let Some(shown) = shown.as_object_mut() {
         shown.remove("webTLSKey");
     }
@@ -112,6 +112,8 @@ fn place(key: &str) -> &'static str {
     match key {
         "dtrHost" => "set fqdn in msr-lite.toml and restart, or add a name with: msr-lite cert add-name",
         "webTLSCert" | "webTLSKey" | "webTLSCA" => "import a certificate with: msr-lite cert import",
+        "createRepositoryOnPush" => "set create_on_push in msr-lite.toml and restart",
+        "readOnlyRegistry" => "send true or false",
         key if key.starts_with("scanning") => "this version of msr-lite does not scan",
         "storageVolume" => "start msr-lite with another --data-dir",
         _ => "this version of msr-lite has no such choice; leave the key out",
@@ -120,15 +122,24 @@ fn place(key: &str) -> &'static str {
 
 async fn change(mut call: Call<'_>) -> Outcome {
     let asked: Map<String, Value> = call.object().await?;
-    let now = settings(&call);
+    let now = settings(&call)?;
+    let mut read_only = None;
     for (key, value) in &asked {
         // Unknown keys and those without a value change nothing, as everywhere.
         let Some(holds) = now.get(key).filter(|holds| !value.is_null() && *holds != value) else { continue };
+        if let ("readOnlyRegistry", Value::Bool(wanted)) = (key.as_str(), value) {
+            read_only = Some(*wanted);
+            continue;
+        }
         let message = match holds {
             Value::String(_) | Value::Object(_) => format!("{key} cannot be changed here: {}", place(key)),
             holds => format!("{key} is {holds} and cannot be changed here: {}", place(key)),
         };
         return Err(Failure::Said(Code::InvalidSettings, message));
+    }
+    // Last, so that a refusal has changed nothing.
+    if let Some(wanted) = read_only {
+        call.app.registry.set_read_only(&call.actor(), wanted.then(String::new)).await?;
     }
     Ok(reply::empty(StatusCode::ACCEPTED))
 }
@@ -146,16 +157,21 @@ fn features(call: &Call<'_>) -> Value {
     })
 }
 
-fn alerts(call: &Call<'_>) -> reply::Reply {
+fn alerts(call: &Call<'_>) -> Outcome {
     let mut alerts = Vec::new();
+    if let Some(mode) = call.app.registry.read_only()? {
+        let because = if mode.reason.is_empty() { String::new() } else { format!(": {}", mode.reason) };
+        let message = format!("The registry is read-only: pulls go on, pushes are refused{because}");
+        alerts.push(json!({ "id": "read-only", "class": "warning", "message": message }));
+    }
     if call.app.registry.space().admit().is_err() {
         let message = "The registry's disk is full: pulls go on, pushes are refused.";
         alerts.push(json!({ "id": "disk-full", "class": "error", "message": message }));
     }
-    reply::json(StatusCode::OK, &Value::Array(alerts))
+    Ok(reply::json(StatusCode::OK, &Value::Array(alerts)))
 }
 
-fn cluster(call: &Call<'_>) -> reply::Reply {
+fn cluster(call: &Call<'_>) -> Outcome {
     let (app, id) = (call.app, call.app.access.instance());
     let health = (app.ready)().err().unwrap_or_else(|| "OK".to_owned());
     let holder = if app.registry.collector().progress().is_some() { id } else { "" };
@@ -163,8 +179,8 @@ fn cluster(call: &Call<'_>) -> reply::Reply {
         "rethink_system_tables": {},
         "replica_health": { (id): health },
         "replica_timestamp": { (id): time(app.clock.now()) },
-        "replica_readonly": { (id): false },
+        "replica_readonly": { (id): app.registry.read_only()?.is_some() },
         "gc_lock_holder": holder,
     });
-    reply::json(StatusCode::OK, &body)
+    Ok(reply::json(StatusCode::OK, &body))
 }

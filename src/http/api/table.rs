@@ -7,8 +7,11 @@ use hyper::Method;
 use super::PREFIX;
 use super::call::{Call, Outcome};
 use super::path::{self, Parameters};
-use super::{imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, version};
-use crate::model::operation::Requirement;
+use super::{
+    enzi, grants, imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, teams, tokens,
+    version,
+};
+use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
 
@@ -36,6 +39,8 @@ pub struct Endpoint {
 /// What a caller must be allowed for an endpoint. Where the body says what exactly is asked, its handler asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// Nothing: signing in and out.
+    Nothing,
     /// Somebody signed in.
     SignedIn,
     /// Signed in, or nobody where everybody may pull; entries are asked for one by one.
@@ -44,18 +49,25 @@ pub enum Need {
     Admin,
     /// This action on the repository in the path.
     Repository(Action),
+    /// This about the organization in the path (`{organization}`).
+    Organization(OrganizationAction),
+    /// This about the account in the path (`{account}`), or about no one in particular: whoever is signed in may see.
+    Account(AccountAction),
 }
 
 impl Need {
-    /// What the caller must be allowed, for the repository in the path.
-    pub fn requirement(self, repo: Option<&RepoName>) -> Requirement<'_> {
-        match (self, repo) {
+    /// What the caller must be allowed, for the repository or the account in the path; `None` for nothing.
+    pub fn requirement<'r>(self, repo: Option<&'r RepoName>, account: &'r str) -> Option<Requirement<'r>> {
+        Some(match (self, repo) {
+            (Self::Nothing, _) => return None,
             (Self::Repository(action), Some(repo)) => Requirement::Repository(repo, action),
             (Self::Browse, _) => Requirement::Browse,
             (Self::SignedIn, _) => Requirement::SignedIn,
+            (Self::Organization(action), _) => Requirement::Organization(account, action),
+            (Self::Account(action), _) => Requirement::Account(account, action),
             // No row has the second (tests); nobody but an administrator could reach it.
             (Self::Admin, _) | (Self::Repository(_), None) => Requirement::Admin,
-        }
+        })
     }
 }
 
@@ -117,6 +129,10 @@ pub static PARTS: &[(&str, &[Endpoint])] = &[
     (PREFIX, index::ROWS),
     (PREFIX, settings::ROWS),
     (PREFIX, jobs::ROWS),
+    (PREFIX, grants::ROWS),
+    (PREFIX, tokens::ROWS),
+    (enzi::PREFIX, enzi::ROWS),
+    (enzi::PREFIX, teams::ROWS),
     (PREFIX, imagescan::ROWS),
     (PREFIX, policies::ROWS),
     (PREFIX, policies::PROMOTION),
@@ -311,10 +327,18 @@ mod tests {
         let (mut names, mut places) = (HashSet::new(), HashSet::new());
         for (prefix, Endpoint { method, path, name, needs, about, query, .. }) in endpoints() {
             assert!(names.insert(name) && places.insert((prefix, method, path)), "{name}");
-            assert!(name.starts_with("api_") && path.starts_with('/') && !path.ends_with('/'), "{name}");
+            let family = if prefix == PREFIX { "api_" } else { "enzi_" };
+            assert!(name.starts_with(family) && path.starts_with('/') && !path.ends_with('/'), "{name}");
             assert!(!about.is_empty() && !about.ends_with('.'), "{name}");
             let has_repository = path.contains(path::REPOSITORY);
             assert_eq!(has_repository, matches!(needs, Need::Repository(_)), "{name}: right and path go together");
+            let names = |parameter: &str| path.split('/').any(|segment| segment == parameter);
+            assert_eq!(
+                names("{organization}"),
+                matches!(needs, Need::Organization(_)),
+                "{name}: right and path go together"
+            );
+            assert!(!matches!(needs, Need::Account(AccountAction::Manage)) || names("{account}"), "{name}: whose");
             assert!(query.iter().all(|parameter| ["string", "integer", "boolean"].contains(&parameter.kind)), "{name}");
             let reads = [Method::GET].contains(method);
             assert!(
