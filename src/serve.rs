@@ -165,6 +165,15 @@ impl Stopped {
         Ok(Self { meta, registry })
     }
 
+    /// Accounts and rights over the same store. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn access(&self, config: &Config) -> Result<Access, ServeError> {
+        let settings = AccessSettings { anonymous: config.anonymous, ..AccessSettings::default() };
+        Access::open(self.meta.clone(), self.registry.clock().clone(), settings).map_err(ServeError::of)
+    }
+
     /// The registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -406,7 +415,7 @@ impl Server {
         let wire = tokio::spawn(listen::serve(shell, listeners, until(&stopping)));
 
         // What works in the background.
-        let runner = Runner::new(house.registry.clone(), house.pki.clone());
+        let runner = Runner::new(house.registry.clone(), house.pki.clone()).with_access(house.access.clone());
         runner.prepare().await.map_err(ServeError::of)?;
         let memory = house.meta.clone();
         let background = vec![
@@ -422,6 +431,11 @@ impl Server {
     /// The sockets that it listens on, those with TLS first.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.addresses.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// Sign-in and permissions.
+    pub fn access(&self) -> &Access {
+        &self.house.access
     }
 
     /// The registry.

@@ -26,13 +26,10 @@ fn text(bytes: &[u8]) -> String {
 fn a_wrong_configuration_ends_every_verb_with_3_and_the_line() {
     let dir = tempfile::tempdir().unwrap();
     for verb in [&["config", "check"][..], &["status"], &["serve"], &["user", "reset-password", "admin"]] {
-        let output = run(dir.path(), "\nanonymus_pull = true\n", verb);
+        let output = run(dir.path(), "\nanonymus = true\n", verb);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{verb:?}: {error}");
-        assert!(
-            error.contains("config.toml:2: there is no setting anonymus_pull; did you mean anonymous_pull?"),
-            "{error}"
-        );
+        assert!(error.contains("config.toml:2: there is no setting anonymus; did you mean anonymous?"), "{error}");
     }
 }
 
@@ -56,7 +53,7 @@ fn show_tells_where_a_value_comes_from() {
     let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
     assert!(line("fqdn").ends_with("config.toml:1"), "{shown}");
     assert!(line("data_dir").ends_with("# --data-dir"), "{shown}");
-    assert!(line("anonymous_pull").ends_with("# default"), "{shown}");
+    assert!(line("anonymous").ends_with("# default"), "{shown}");
     let json = text(&run(dir.path(), "fqdn = \"registry.lab\"\n", &["config", "show", "--json"]).stdout);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["fqdn"]["value"], "registry.lab");

@@ -351,6 +351,18 @@ impl Access {
         Ok(gone)
     }
 
+    /// Whether an account may be deleted, apart from what its namespace holds.
+    ///
+    /// # Errors
+    /// As [`Access::delete_account`].
+    pub fn check_deletable(&self, name: &str) -> Result<(), AccessError> {
+        let account = self.account(name)?.ok_or_else(|| AccessError::UnknownAccount(name.to_owned()))?;
+        if account.admin && account.can_sign_in() {
+            return self.0.meta.read(|tx| keep_an_admin(tx, name));
+        }
+        Ok(())
+    }
+
     /// The account of that name, of that id, or of that id behind `id:`.
     ///
     /// # Errors

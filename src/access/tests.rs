@@ -9,15 +9,18 @@ use parking_lot::Mutex;
 
 use super::password::MAX_PASSWORD;
 use super::*;
-use crate::base::Timestamp;
-use crate::meta::{Mode, account};
+use crate::base::{RepoId, Timestamp, Uuid};
+use crate::meta::{Mode, account, repo};
 use crate::model::account::Account;
 use crate::model::event::Happening;
+use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
 use crate::model::{Action, Principal};
 use crate::oci::RepoName;
 
+mod rights;
 mod sessions;
+mod tokens;
 
 const PASSWORD: &str = "correct horse";
 const HERE: &str = "192.0.2.1";
@@ -66,11 +69,12 @@ fn put(meta: &Engine, account: Account) {
 fn house_of(mode: Mode, anonymous_pull: bool) -> House {
     let meta = Engine::in_memory(mode);
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
-    let settings = AccessSettings { anonymous_pull, ..AccessSettings::default() };
+    let anonymous = if anonymous_pull { Anonymous::PublicRepositories } else { Anonymous::None };
+    let settings = AccessSettings { anonymous, ..AccessSettings::default() };
     let access = open(&meta, &clock, settings);
     assert!(at_start(|| access.create_admin(&secret(PASSWORD)).unwrap()));
     let admin = access.account(ADMIN).unwrap().unwrap();
-    put(&meta, Account { name: "alice".into(), admin: false, ..admin });
+    put(&meta, Account { name: "alice".into(), id: Uuid::random(), admin: false, ..admin });
     House { access, clock, meta }
 }
 
@@ -90,6 +94,17 @@ impl House {
     async fn token(&self, grant: Grant, scopes: &str, offline: bool) -> Result<TokenAnswer, AccessError> {
         let request = TokenRequest { grant, scopes: Scope::parse_list(scopes), offline, client: "test".into() };
         self.access.token(request, address(HERE)).await
+    }
+
+    /// Makes a repository.
+    fn make(&self, name: &str, visibility: repo::Visibility) {
+        let (id, name) = (RepoId::random(), RepoName::parse(name).unwrap());
+        let row = repo::RepoRow { visibility, ..repo::RepoRow::new(name, self.clock.now()) };
+        let make = move |tx: &mut crate::meta::WriteTx| {
+            repo::create(tx, id, &row);
+            repo::refresh(tx, id)
+        };
+        at_start(|| self.meta.write_blocking(make).unwrap());
     }
 
     fn may(&self, caller: &Caller, repo: &str, action: Action) -> Verdict {
@@ -307,7 +322,7 @@ async fn a_deleted_account_ends_what_it_had() {
 #[tokio::test]
 async fn a_token_says_what_was_asked_and_is_allowed() {
     let house = house();
-    let asked = "repository:alice/app:push repository:alice/app:pull repository:lab/app:pull registry:catalog:* junk";
+    let asked = "repository:alice/app:push repository:alice/app:pull repository:lab/app:pull registry:x:* junk";
     let answer = house.token(password("alice"), asked, false).await.unwrap();
     let scopes: Vec<String> = answer.scopes.iter().map(Scope::to_string).collect();
     assert_eq!(scopes, ["repository:alice/app:pull,push"]);
@@ -328,6 +343,7 @@ async fn a_token_says_what_was_asked_and_is_allowed() {
 async fn anonymous_tokens_follow_the_setting() {
     for open in [false, true] {
         let house = house_of(Mode::Normal, open);
+        house.make("lab/app", repo::Visibility::Public);
         let answer = house.token(Grant::Anonymous, "repository:lab/app:pull,push", true).await.unwrap();
         assert_eq!(answer.scopes.len(), usize::from(open));
         assert!(answer.refresh.is_none(), "nobody signed in");

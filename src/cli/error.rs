@@ -47,6 +47,11 @@ impl CliError {
         Self { exit: Exit::Setup, message: message.to_string() }
     }
 
+    /// The command line is wrong, in a way that only the verb can tell.
+    pub fn usage(message: impl ToString) -> Self {
+        Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
     /// No server is running.
     pub fn not_running(message: impl ToString) -> Self {
         Self { exit: Exit::NotRunning, message: message.to_string() }

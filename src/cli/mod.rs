@@ -4,11 +4,13 @@
 //! returns an [`Exit`] or a [`CliError`] in words. Verbs that concern a running registry ask it over its socket
 //! (`serve::admin`) and open the store only when no server runs; they say which they did.
 
+pub mod access;
 pub mod ca;
 pub mod cert;
 pub mod config;
 pub mod context;
 pub mod data_dir;
+mod desk;
 mod error;
 pub mod gc;
 pub mod init;
@@ -16,10 +18,12 @@ pub mod instance;
 #[cfg(test)]
 mod licenses;
 pub mod logging;
+pub mod org;
 pub mod reindex;
 pub mod serve;
 pub mod status;
 pub mod texts;
+pub mod token;
 pub mod trust;
 pub mod user;
 
@@ -99,9 +103,21 @@ pub enum Command {
     /// shows when a version before this one wrote its row; this makes it last.
     #[command(after_help = reindex::AFTER_HELP)]
     Reindex,
-    /// Accounts
+    /// Users
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Organizations and their members
+    #[command(subcommand)]
+    Org(org::OrgCommand),
+    /// Teams of organizations, and their members
+    #[command(subcommand)]
+    Team(org::TeamCommand),
+    /// Access tokens: passwords for machines
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Who may do what: rights of teams, public repositories, read-only mode, the report
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Print completions for a shell
     #[command(after_help = "\
 Example:
@@ -158,6 +174,10 @@ pub fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Gc(command) => gc::run(&context, command),
         Command::Reindex => reindex::run(&context),
         Command::User(command) => user::run(&context, command),
+        Command::Org(command) => org::run(&context, command),
+        Command::Team(command) => org::run_team(&context, command),
+        Command::Token(command) => token::run(&context, command),
+        Command::Access(command) => access::run(&context, command),
         Command::Completions { shell } => texts::completions(&context, *shell),
         Command::Man { out } => texts::man(&context, out.as_ref()),
         Command::Licenses => texts::licenses(&context),

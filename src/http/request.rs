@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{HOST, HeaderMap, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{Method, Uri, Version};
 
@@ -291,6 +291,11 @@ pub(super) fn used_authority(head: &Parts) -> Result<Option<&str>, &'static str>
     };
     let in_target = (head.method != Method::CONNECT).then(|| head.uri.authority()).flatten();
     Ok(in_target.map(hyper::http::uri::Authority::as_str).or(host))
+}
+
+/// What the client calls itself; empty when it does not say, or not in ASCII.
+pub fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
     certificate_renewal, garbage_collection, reindex, repository_removal, schedule, session_expiry, steady_time,
     upload_expiry, usage_flush,
 };
+use crate::access::Access;
 use crate::base::{Clock, JobId, Timestamp, id};
 use crate::meta::{MetaError, WriteError, job};
 use crate::model::Job;
@@ -43,6 +44,7 @@ impl JobError {
 #[derive(Clone)]
 pub struct Runner {
     registry: Registry,
+    access: Option<Access>,
     pki: Pki,
     clock: Clock,
     bell: Arc<Notify>,
@@ -52,7 +54,13 @@ impl Runner {
     /// A runner over this registry.
     pub fn new(registry: Registry, pki: Pki) -> Self {
         let (clock, bell) = (registry.clock().clone(), registry.jobs_bell());
-        Self { registry, pki, clock, bell }
+        Self { registry, access: None, pki, clock, bell }
+    }
+
+    /// The same, which also writes down when access tokens were used.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     /// Rung to make the runner look at once.
@@ -172,7 +180,7 @@ impl Runner {
                 Task::UploadExpiry => upload_expiry::run(&runner.registry).await,
                 Task::SteadyTime => steady_time::run(&runner.registry).await,
                 Task::GarbageCollection => garbage_collection::run(&runner.registry, runner.clock.now()).await,
-                Task::UsageFlush => usage_flush::run(&runner.registry).await,
+                Task::UsageFlush => usage_flush::run(&runner.registry, runner.access.as_ref()).await,
                 Task::RepositoryRemoval => repository_removal::run(&runner.registry).await,
                 Task::Reindex => reindex::run(&runner.registry).await,
                 Task::SessionExpiry => session_expiry::run(&runner.registry, runner.clock.now()).await,

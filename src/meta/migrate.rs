@@ -134,7 +134,7 @@ mod tests {
     fn a_new_store_gets_the_version_and_keeps_it() {
         let engine = Engine::in_memory(Mode::Strict);
         migrate(&engine).unwrap();
-        assert_eq!(stored(&engine, KEY), Some(b"12".to_vec()));
+        assert_eq!(stored(&engine, KEY), Some(b"13".to_vec()));
         migrate(&engine).unwrap();
         assert_eq!(engine.commits(), 1);
     }
@@ -167,7 +167,7 @@ mod tests {
         let engine = Engine::in_memory(Mode::Strict);
         put(&engine, KEY, b"17");
         let error = migrate(&engine).unwrap_err().to_string();
-        assert!(error.contains("schema version 7") && error.contains("up to 2;"), "{error}");
+        assert!(error.contains("schema version 7") && error.contains("up to 3;"), "{error}");
         assert_eq!(stored(&engine, KEY), Some(b"17".to_vec()));
     }
 

@@ -252,7 +252,7 @@ pub(super) fn admit_push(
 }
 
 fn not_read_only(facts: &Facts, proposal: &Proposal, _: &Settings) -> Verdict {
-    if proposal.change.is_housekeeping() { Verdict::Allow } else { writable(facts) }
+    if proposal.change.leaves_content() { Verdict::Allow } else { writable(facts) }
 }
 
 fn writable(facts: &Facts) -> Verdict {

@@ -96,9 +96,10 @@ impl Change {
         }
     }
 
-    /// Whether the registry itself does it, which goes on in read-only mode.
-    pub(super) fn is_housekeeping(&self) -> bool {
-        matches!(self, Self::CollectManifest(_))
+    /// Whether it goes on in read-only mode: what the registry itself does, and what leaves the content as it is, as who
+    /// may see it.
+    pub(super) fn leaves_content(&self) -> bool {
+        matches!(self, Self::CollectManifest(_) | Self::ChangeRepository(_))
     }
 
     /// Whether it is a part of a push.

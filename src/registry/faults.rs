@@ -85,6 +85,7 @@ impl House {
             Ok((meta, blobs)) => {
                 let manifest = ManifestLimits { references: 100, depth: 32 };
                 let settings = Settings {
+                    create_on_push: true,
                     accept_incomplete: true,
                     lease: LEASE,
                     untagged: Some(LEASE),

@@ -22,6 +22,7 @@ use tokio::net::UnixListener;
 use crate::base::{RepoId, Secret};
 use crate::oci::Digest;
 use crate::ops::Status;
+use crate::ops::accounts::{AccessReply, AccessRequest};
 use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
 use crate::ops::gc::{GcReply, GcRequest};
 use crate::registry::kinds::Reindexed;
@@ -58,6 +59,8 @@ pub enum AdminRequest {
     Cert(CertRequest),
     /// `msr-lite gc …`. Answered by [`AdminAnswer::Gc`].
     Gc(GcRequest),
+    /// Accounts, organizations, teams, rights and tokens. Answered by [`AdminAnswer::Access`].
+    Access(Box<AccessRequest>),
     /// Decide again what manifests are, from behind this one on. Answered by [`AdminAnswer::Reindexed`].
     Reindex {
         /// Where to go on; `None` to begin.
@@ -79,13 +82,15 @@ pub enum AdminAnswer {
     /// A new password, shown once.
     Password {
         /// The password.
-        #[serde(with = "revealed")]
+        #[serde(with = "crate::base::secret::revealed")]
         password: Secret,
     },
     /// What there is to say about the certificates.
     Certificate(Box<CertReply>),
     /// What there is to say about garbage collection.
     Gc(Box<GcReply>),
+    /// What there is to say about accounts and rights.
+    Access(Box<AccessReply>),
     /// How far indexing has come.
     Reindexed(Reindexed),
     /// It was not done.
@@ -93,20 +98,6 @@ pub enum AdminAnswer {
         /// Why, and what to do.
         message: String,
     },
-}
-
-/// Secrets cross this socket in clear: it is a pipe between two processes that the kernel vouches for.
-mod revealed {
-    use super::Secret;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(secret.reveal())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        String::deserialize(deserializer).map(Secret::new)
-    }
 }
 
 /// Why the socket could not be used.

@@ -10,10 +10,10 @@ use crate::base::Timestamp;
 use crate::http::App;
 use crate::http::listen::Kind;
 use crate::meta::{MetaError, repo};
-use crate::ops::Status;
 use crate::ops::certificates::{CertReply, perform, perform_ca};
 use crate::ops::gc::{GcReply, GcRequest};
 use crate::ops::status::{Listener, Serves};
+use crate::ops::{Status, accounts};
 use crate::pki::{Pki, PkiError};
 
 /// Answers requests. Cheap to clone.
@@ -69,6 +69,18 @@ impl Desk {
             AdminRequest::Ca(request) => self.certificates(move |pki| perform_ca(pki, request)).await,
             AdminRequest::Cert(request) => self.certificates(move |pki| perform(pki, request)).await,
             AdminRequest::Gc(request) => self.collection(request),
+            AdminRequest::Access(request) => {
+                let resets_admin = request.resets_admin();
+                match accounts::perform(&app.access, &app.registry, *request).await {
+                    Ok(reply) => {
+                        if resets_admin {
+                            first_start::forget_password_file(&self.0.data_dir);
+                        }
+                        AdminAnswer::Access(Box::new(reply))
+                    }
+                    Err(message) => AdminAnswer::Failed { message },
+                }
+            }
             AdminRequest::Reindex { after } => match app.registry.reindex(after).await {
                 Ok(done) => AdminAnswer::Reindexed(done),
                 Err(error) => AdminAnswer::Failed { message: error.to_string() },

@@ -105,7 +105,7 @@ on_each_engine! {
             (Method::GET, "/repositories/alice/app/manifests", None, [401, 404, 200, 200]),
             (Method::GET, "/repositories/alice/app/events", None, [401, 404, 501, 501]),
             (Method::GET, "/repositories/alice/none", None, [401, 404, 404, 404]),
-            (Method::POST, "/repositories/alice", new("new"), [401, 404, 201, 400]),
+            (Method::POST, "/repositories/alice", new("new"), [401, 403, 201, 400]),
             (Method::PATCH, "/repositories/alice/app", Some(json!({})), [401, 404, 200, 200]),
             (Method::DELETE, &forced, None, [401, 404, 403, 204]),
             (Method::DELETE, tag, None, [401, 404, 404, 404]),
@@ -458,9 +458,12 @@ on_each_engine! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_everybody_may_pull_everybody_may_look() {
-    let lab = Lab::with(Mode::Strict, |config| config.anonymous_pull = true).await;
+    let lab =
+        Lab::with(Mode::Strict, |config| config.anonymous = msr_lite::base::config::Anonymous::PublicRepositories)
+            .await;
     lab.add_user("bob").await;
     lab.push_image("lab/open", "1", b"layer").await;
+    lab.publish("lab/open").await;
     for (who, method, path, status) in [
         ("-", Method::GET, "/repositories", 200),
         ("-", Method::GET, "/repositories/lab/open/tags", 200),

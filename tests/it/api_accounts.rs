@@ -92,7 +92,7 @@ on_each_engine! {
             (Method::GET, "/api/v0/api_tokens?username=sam", None, [401, 200, 403, 403, 200]),
             (Method::POST, "/api/v0/api_tokens?username=sam", Some(json!({ "tokenLabel": "x" })), [401, 200, 403, 403, 200]),
             (Method::DELETE, "/api/v0/repositories/lab/app/teamAccess/web", None, [401, 404, 403, 204, 204]),
-            (Method::DELETE, "/api/v0/repositoryNamespaces/lab/teamAccess/web", None, [401, 404, 404, 204, 204]),
+            (Method::DELETE, "/api/v0/repositoryNamespaces/lab/teamAccess/web", None, [401, 404, 403, 204, 204]),
             (Method::DELETE, "/accounts/lab/teams/web/members/mia", None, [401, 404, 403, 204, 204]),
             (Method::DELETE, "/accounts/lab/members/mia", None, [401, 404, 403, 204, 204]),
             (Method::DELETE, "/api/v0/accounts/none", None, [401, 403, 403, 403, 204]),

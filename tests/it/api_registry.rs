@@ -92,14 +92,12 @@ on_each_engine! {
         assert_eq!(status, StatusCode::ACCEPTED, "{job}");
         assert_eq!((&job["action"], &job["status"]), (&json!("onlinegc"), &json!("waiting")));
         let path = format!("/jobs/{}", job["id"].as_str().unwrap());
-        // It is done soon, and then forgotten; before that it waits or runs.
-        for _ in 0..200 {
-            let answer = lab.ask("admin", Method::GET, &path, None).await;
-            if answer.status() == StatusCode::NOT_FOUND {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        }
+        assert_eq!(lab.api(&path).await["id"], job["id"]);
+        assert_eq!(lab.api(&format!("{path}/logs")).await, json!([]));
+        let (_, other) = lab.send(Method::POST, "/jobs", json!({ "action": "onlinegc" })).await;
+        let cancel = format!("/jobs/{}/cancel", other["id"].as_str().unwrap());
+        assert_eq!(lab.ask("admin", Method::POST, &cancel, None).await.status(), StatusCode::NO_CONTENT);
+        lab.server.runner().drain().await.unwrap();
         let gone = lab.ask("admin", Method::GET, &path, None).await;
         assert_eq!(error(&gone.json().await.unwrap()), "NO_SUCH_JOB");
         for (method, path) in [

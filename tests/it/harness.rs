@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use msr_lite::base::{Clock, Config, Timestamp};
 use msr_lite::meta::Mode;
-use msr_lite::oci::{Algorithm, Digest};
+use msr_lite::model::Actor;
+use msr_lite::oci::{Algorithm, Digest, RepoName};
+use msr_lite::registry::repos::{RepoChange, Visibility};
 use msr_lite::serve::{Seams, ServeOptions, Server};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -121,6 +123,13 @@ impl Lab {
 
     pub(crate) async fn delete(&self, path: &str) -> Response {
         self.request(Method::DELETE, path).send().await.unwrap()
+    }
+
+    /// Makes a repository public.
+    pub(crate) async fn publish(&self, repo: &str) {
+        let (name, actor) = (RepoName::parse(repo).unwrap(), Actor::system());
+        let change = RepoChange { visibility: Some(Visibility::Public), ..RepoChange::default() };
+        self.server.registry().change_repository(actor, &name, change).await.unwrap();
     }
 
     /// Pushes a blob in one request and returns its digest.

@@ -25,6 +25,7 @@ mod manifests;
 mod pages;
 mod referrers;
 mod restart;
+mod rights;
 mod rows;
 mod sign_in;
 mod traces;

@@ -151,7 +151,8 @@ pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
 pub(crate) async fn add_user(lab: &Lab, name: &str) {
     let meta = lab.server.registry().meta();
     let admin = meta.read(|tx| account::get(tx, "admin")).unwrap().unwrap();
-    let user = Account { name: name.to_owned(), admin: false, initial: false, ..admin };
+    let id = msr_lite::base::Uuid::random();
+    let user = Account { name: name.to_owned(), id, admin: false, initial: false, ..admin };
     let put = meta.write(move |tx| {
         account::put(tx, &user);
         Ok::<_, msr_lite::meta::MetaError>(())

@@ -1,5 +1,6 @@
 //! Who is let in, and what the others are told.
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -76,8 +77,11 @@ on_each_engine! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn anonymous_pulls_are_a_setting() {
-    let lab = Lab::with(Mode::Strict, |config| config.anonymous_pull = true).await;
+    let lab = Lab::with(Mode::Strict, |config| config.anonymous = Anonymous::PublicRepositories).await;
     lab.push_image("lab/open", "1", b"layer").await;
+    let private = lab.anonymous(Method::GET, "/v2/lab/open/manifests/1").send().await.unwrap();
+    assert_eq!(private.status(), StatusCode::UNAUTHORIZED, "a repository is private until somebody publishes it");
+    lab.publish("lab/open").await;
     let pull = lab.anonymous(Method::GET, "/v2/lab/open/manifests/1").send().await.unwrap();
     assert_eq!(pull.status(), StatusCode::OK);
     let push = lab.anonymous(Method::POST, "/v2/lab/open/blobs/uploads/").send().await.unwrap();

@@ -39,18 +39,18 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
         flags: vec![("fqdn", "--fqdn", Value::String("flag.lab".into()))],
         ..Sources::default()
     };
-    let text = "anonymous_pull = true\nfqdn = \"file.lab\"\n\n[limits]\njson_depth = 50\nh2_streams = 7\n";
+    let text = "create_on_push = false\nfqdn = \"file.lab\"\n\n[limits]\njson_depth = 50\nh2_streams = 7\n";
     let (dir, loaded) = with_file(text, sources());
     let loaded = loaded.unwrap();
     assert_eq!(loaded.config.fqdn.as_deref(), Some("flag.lab"));
     assert_eq!(loaded.config.limits.json_depth, 40);
     assert_eq!(loaded.config.limits.h2_streams, 7);
-    assert!(loaded.config.anonymous_pull);
+    assert!(!loaded.config.create_on_push);
     let path = dir.path().join("config.toml");
     assert_eq!(loaded.origin("fqdn").to_string(), "--fqdn");
     assert_eq!(loaded.origin("limits.json_depth").to_string(), "MSR_LITE_LIMITS__JSON_DEPTH");
     assert_eq!(loaded.origin("limits.h2_streams"), &Origin::File(path.clone(), 6));
-    assert_eq!(loaded.origin("anonymous_pull"), &Origin::File(path, 1));
+    assert_eq!(loaded.origin("create_on_push"), &Origin::File(path, 1));
     assert_eq!(loaded.origin("limits.idle_seconds").to_string(), "default");
 }
 
@@ -59,17 +59,17 @@ fn lists_and_switches_in_variables() {
     let loaded = load(Sources {
         variables: vec![
             variable("MSR_LITE_LISTEN", "0.0.0.0:8443, [::]:8443"),
-            variable("MSR_LITE_ANONYMOUS_PULL", "1"),
+            variable("MSR_LITE_CREATE_ON_PUSH", "0"),
             variable("MSR_LITE_EXTERNAL_URL", ""),
         ],
         ..Sources::default()
     })
     .unwrap();
     assert_eq!(loaded.config.listen, ["0.0.0.0:8443".parse().unwrap(), "[::]:8443".parse().unwrap()]);
-    assert!(loaded.config.anonymous_pull);
+    assert!(!loaded.config.create_on_push);
     assert_eq!(loaded.config.external_url, None, "an empty variable sets nothing");
-    let error = load(Sources { variables: vec![variable("MSR_LITE_ANONYMOUS_PULL", "maybe")], ..Sources::default() });
-    assert_eq!(error.unwrap_err().message, "MSR_LITE_ANONYMOUS_PULL must be true or false, not \"maybe\"");
+    let error = load(Sources { variables: vec![variable("MSR_LITE_CREATE_ON_PUSH", "maybe")], ..Sources::default() });
+    assert_eq!(error.unwrap_err().message, "MSR_LITE_CREATE_ON_PUSH must be true or false, not \"maybe\"");
     let error = load(Sources { variables: vec![variable("MSR_LITE_LISTEN", "localhost")], ..Sources::default() });
     assert!(
         error.unwrap_err().message.starts_with("MSR_LITE_LISTEN: listen must be a list of IP addresses with ports")
@@ -80,8 +80,8 @@ fn lists_and_switches_in_variables() {
 fn an_unknown_key_is_an_error_with_its_line_and_the_nearest_key() {
     assert_eq!(problem("\nlissten = []\n"), "F:2: there is no setting lissten; did you mean listen?");
     assert_eq!(
-        problem("anonymous-pull = true"),
-        "F:1: there is no setting anonymous-pull; did you mean anonymous_pull?"
+        problem("create-on-push = true"),
+        "F:1: there is no setting create-on-push; did you mean create_on_push?"
     );
     assert_eq!(
         problem("[limits]\nmanifest_byte = 1"),
@@ -130,10 +130,7 @@ fn a_variable_that_sets_nothing_is_a_warning() {
         variable("MSR_LITE_PORT_443_TCP", "tcp://10.0.0.1:443"),
     ];
     let loaded = load(Sources { variables, ..Sources::default() }).unwrap();
-    assert_eq!(
-        loaded.warnings,
-        ["the variable MSR_LITE_ANONYMUS_PULL sets nothing; did you mean MSR_LITE_ANONYMOUS_PULL?"]
-    );
+    assert_eq!(loaded.warnings, ["the variable MSR_LITE_ANONYMUS_PULL sets nothing; did you mean MSR_LITE_ANONYMOUS?"]);
 }
 
 #[test]

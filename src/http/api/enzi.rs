@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hyper::header::USER_AGENT;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -15,6 +14,7 @@ use crate::access::accounts::{AccountChange, AccountFilter, NewAccount};
 use crate::access::{Access, AccessError};
 use crate::base::Secret;
 use crate::http::reply;
+use crate::http::request::user_agent;
 use crate::model::account::{Account, AccountKind};
 use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 
@@ -274,7 +274,7 @@ struct SignIn {
 async fn sign_in(mut call: Call<'_>) -> Outcome {
     let SignIn { username, password } = call.object().await?;
     let password = password.unwrap_or_else(|| Secret::new(String::new()));
-    let agent = call.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let agent = user_agent(call.headers);
     let access = Arc::clone(call.app);
     let opened = access.access.open_session(&username, password, call.ctx.client, agent).await?;
     call.caller = opened.session.caller;

@@ -326,10 +326,9 @@ async fn delete_account(call: Call<'_>) -> Outcome {
         Err(Failure::Said(Code::NoSuchAccount, _)) => return Ok(reply::empty(StatusCode::NO_CONTENT)),
         found => found?,
     };
-    // An administrator may be the last one, who cannot go: then the repositories must not be gone already.
-    if !found.admin {
-        empty(&call, &found.name).await?;
-    }
+    // The last administrator cannot go: then the repositories must not be gone already.
+    call.app.access.check_deletable(&found.name).map_err(refused(Code::NoSuchAccount))?;
+    empty(&call, &found.name).await?;
     call.app.access.delete_account(&call.actor(), &found.name).await.map_err(refused(Code::NoSuchAccount))?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

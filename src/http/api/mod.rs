@@ -35,7 +35,7 @@ use self::table::{Endpoint, Found, Need};
 use super::App;
 use super::body::RequestBody;
 use super::reply::{Asker, OperationName, Reply};
-use super::request::Context;
+use super::request::{Context, user_agent};
 use super::ui::csrf;
 use crate::access::AccessError;
 use crate::model::Decision;
@@ -91,7 +91,7 @@ async fn ask(
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
     let caller = match session_token(&head.headers) {
-        None => app.access.authenticate(authorization, ctx.client).await,
+        None => app.access.authenticate_client(authorization, ctx.client, user_agent(&head.headers)).await,
         Some(token) => match app.access.session(token).await {
             Ok(Some(session)) => Ok(session.caller),
             Ok(None) => Err(AccessError::Refused("this session has ended; sign in again".to_owned())),

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use hyper::header::USER_AGENT;
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,6 +16,7 @@ use super::tags::{NEVER, time};
 use crate::access::personal_tokens::{NewToken, TokenChange, TokenEntry, TokenFilter};
 use crate::base::Timestamp;
 use crate::http::reply;
+use crate::http::request::user_agent;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::{Level, Place};
 use crate::model::personal_token::{GeneratedBy, TokenHash, TokenScope};
@@ -176,7 +176,7 @@ async fn create(mut call: Call<'_>) -> Outcome {
         scope: scope(asked.scope.as_ref())?,
         expires: days.map(|days| call.app.clock.now().plus(days)),
         generated_by: GeneratedBy::Manual,
-        client: call.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned(),
+        client: user_agent(call.headers).to_owned(),
     };
     let made = call.app.access.create_token(&call.actor(), Some(&call.caller), &owner, new).await;
     let (token, entry) = made.map_err(refused(Code::NoSuchUser))?;

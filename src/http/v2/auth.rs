@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::access::{Access, AccessError, Credentials, Grant, TokenAnswer, TokenRequest};
 use crate::base::Secret;
 use crate::http::reply::{Body, Reply};
+use crate::http::request::user_agent;
 use crate::http::{BodyError, Context, RequestBody};
 use crate::model::Action;
 use crate::model::operation::Requirement;
@@ -85,6 +86,7 @@ impl fmt::Display for Quoted<'_> {
 /// the right thing: 401 for wrong credentials (after which some repeat a `POST` as `GET`), 429 with `Retry-After` for
 /// too many of them, 400 for what makes no sense.
 pub async fn token_service(access: &Access, ctx: &Context, request: Request<RequestBody>) -> Reply {
+    let agent = user_agent(request.headers()).to_owned();
     let parsed = match *request.method() {
         Method::GET => from_query(request.headers(), request.uri().query().unwrap_or_default()),
         Method::POST => from_form(request).await,
@@ -95,10 +97,13 @@ pub async fn token_service(access: &Access, ctx: &Context, request: Request<Requ
             return reply;
         }
     };
-    let request = match parsed {
+    let mut request = match parsed {
         Ok(request) => request,
         Err(reply) => return *reply,
     };
+    if !agent.is_empty() {
+        request.client = agent;
+    }
     match access.token(request, ctx.client).await {
         Ok(answer) => token_reply(&answer),
         Err(error) => error_reply(ctx, &error),

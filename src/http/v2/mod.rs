@@ -19,7 +19,7 @@ use hyper::{Request, StatusCode};
 
 use crate::http::App;
 use crate::http::reply::{Asker, OperationName, Reply, empty, json};
-use crate::http::{Context, RequestBody};
+use crate::http::{Context, RequestBody, request};
 use crate::meta::MetaError;
 use crate::model::operation::Requirement;
 use crate::model::permission::{Action, Verdict};
@@ -97,7 +97,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
     };
     let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous() };
     let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-    match app.access.authenticate(authorization, ctx.client).await {
+    match app.access.authenticate_client(authorization, ctx.client, request::user_agent(&head.headers)).await {
         Ok(caller) => call.caller = caller,
         Err(refused) => {
             let mut reply = error::access(ctx, &refused);

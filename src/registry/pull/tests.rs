@@ -29,6 +29,7 @@ impl Lab {
         let options = BlobOptions { session_ttl: Duration::from_hours(1), max_blob: 1 << 20 };
         let blobs = Blobs::open(data.path(), options, clock.clone(), |_| Ok(false)).unwrap();
         let settings = Settings {
+            create_on_push: true,
             untagged: None,
             collect_every: Duration::from_hours(1),
             accept_incomplete: true,

@@ -290,14 +290,17 @@ async fn an_invocation_image_without_a_tag_has_a_row() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_everybody_may_pull_everybody_may_look() {
-    let lab = Lab::with(Mode::Normal, |config| config.anonymous_pull = true).await;
+    let lab =
+        Lab::with(Mode::Normal, |config| config.anonymous = msr_lite::base::config::Anonymous::PublicRepositories)
+            .await;
     app_fixture(&lab).await;
+    lab.publish("admin/lab-words").await;
     let mut nobody = Browser::new(&lab);
     let list = nobody.get("/repositories").await;
     list.has(&["admin/lab-words"]);
     list.lacks(&["New repository"]);
     let tags = nobody.get("/r/admin/lab-words/-/tags").await;
-    tags.has(&["your permission: read-only (everybody may pull)"]);
+    tags.has(&["your permission: read-only"]);
     tags.lacks(&["Delete…", "Settings", "type=\"checkbox\" name=\"ref\""]);
     let info = nobody.get("/r/admin/lab-words").await;
     info.lacks(&["Push to it", "docker push"]);

@@ -131,9 +131,12 @@ on_each_engine! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_delete_does_not() {
-    let lab = Lab::with(Mode::Normal, |config| config.anonymous_pull = true).await;
+    let lab =
+        Lab::with(Mode::Normal, |config| config.anonymous = msr_lite::base::config::Anonymous::PublicRepositories)
+            .await;
     add_user(&lab, "alice").await;
     let app = app_fixture(&lab).await;
+    lab.publish("admin/lab-words").await;
     let mut alice = Browser::signed_in(&lab, "alice").await;
     let fields = [("digest", &*app.digest.to_string()), ("ref", "0.1.0"), ("name", "admin/lab-words")];
     for path in [

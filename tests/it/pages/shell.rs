@@ -1,5 +1,6 @@
 //! What stands around all pages: who may see which, methods, headers, assets, plain HTTP.
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
 
@@ -172,7 +173,7 @@ async fn in_clear_nobody_signs_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_everybody_may_pull_everybody_may_look() {
-    let lab = Lab::with(Mode::Normal, |config| config.anonymous_pull = true).await;
+    let lab = Lab::with(Mode::Normal, |config| config.anonymous = Anonymous::PublicRepositories).await;
     let mut browser = Browser::new(&lab);
     assert_eq!(browser.get("/").await.location(), "/repositories");
     assert_eq!(browser.get("/docs/applications").await.status, StatusCode::OK);

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use serde_json::{Value, json};
 
@@ -210,7 +211,7 @@ on_each_engine! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_application_is_pulled_by_anybody_where_pulling_is_open() {
-    let lab = Lab::with(Mode::Strict, |config| config.anonymous_pull = true).await;
+    let lab = Lab::with(Mode::Strict, |config| config.anonymous = Anonymous::PublicRepositories).await;
     for line in [Line::Http1, Line::Http2] {
         let target = repository("open", line, SignIn::Nobody);
         let mut pusher =

@@ -17,7 +17,7 @@ const PASSWORD: &str = "pass:word & more";
 
 fn access() -> (Access, Clock) {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
-    let settings = AccessSettings { anonymous_pull: false, token_ttl: Duration::from_mins(30) };
+    let settings = AccessSettings { anonymous: crate::access::Anonymous::None, token_ttl: Duration::from_mins(30) };
     // Start-up waits for the store, which an async thread must not.
     let start = || {
         let access = Access::open(Engine::in_memory(Mode::Normal), clock.clone(), settings).unwrap();

@@ -1,0 +1,291 @@
+//! Who may do what, over the wire: teams, access tokens, public repositories, read-only mode.
+
+use msr_lite::access::accounts::{AccountChange, NewAccount};
+use msr_lite::access::personal_tokens::{NewToken, TokenChange};
+use msr_lite::access::rights::Visible;
+use msr_lite::base::Secret;
+use msr_lite::base::config::Anonymous;
+use msr_lite::meta::Mode;
+use msr_lite::model::account::AccountKind;
+use msr_lite::model::event::Happening;
+use msr_lite::model::permission::{Level, Place};
+use msr_lite::model::personal_token::TokenScope;
+use msr_lite::model::{Actor, Caller, Principal};
+use msr_lite::oci::RepoName;
+use msr_lite::oci::kind::Kind;
+use msr_lite::registry::listing::Sort;
+use msr_lite::registry::repos::RepoQuery;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use crate::harness::{Lab, OCI_MANIFEST, code, on_each_engine, sha256};
+
+const PASSWORD: &str = "a password of alice";
+
+fn system() -> Actor {
+    Actor::system()
+}
+
+fn name(text: &str) -> RepoName {
+    RepoName::parse(text).unwrap()
+}
+
+fn at(text: &str) -> Place {
+    Place::Repository(name(text))
+}
+
+impl Lab {
+    /// The user `alice` in the team `dev` of the organization `lab`.
+    async fn with_alice(&self) {
+        let access = self.server.access();
+        let password = Some(Secret::new(PASSWORD.to_owned()));
+        let alice = NewAccount { name: "alice".into(), password, ..NewAccount::default() };
+        access.create_account(&system(), alice).await.unwrap();
+        if access.account("lab").unwrap().is_none() {
+            let lab = NewAccount { name: "lab".into(), kind: AccountKind::Organization, ..NewAccount::default() };
+            access.create_account(&system(), lab).await.unwrap();
+        }
+        access.create_team(&system(), "lab", "dev", "").await.unwrap();
+        access.add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+    }
+
+    async fn give(&self, place: Place, level: Level) {
+        self.server.access().set_grant(&system(), &place, "lab", "dev", level).await.unwrap();
+    }
+
+    async fn take(&self, place: Place) {
+        self.server.access().remove_grant(&system(), &place, "lab", "dev").await.unwrap();
+    }
+
+    async fn by(&self, password: &str, method: Method, path: &str) -> Response {
+        self.anonymous(method, path).basic_auth("alice", Some(password)).send().await.unwrap()
+    }
+
+    async fn statuses(&self, password: &str, repo: &str) -> [u16; 4] {
+        let manifest = format!("/v2/{repo}/manifests/1");
+        let upload = format!("/v2/{repo}/blobs/uploads/");
+        let missing = format!("/v2/{repo}/manifests/none");
+        let api = format!("/api/v0/repositories/{repo}");
+        let change =
+            self.anonymous(Method::PATCH, &api).basic_auth("alice", Some(password)).json(&serde_json::json!({}));
+        [
+            self.by(password, Method::GET, &manifest).await.status().as_u16(),
+            self.by(password, Method::POST, &upload).await.status().as_u16(),
+            self.by(password, Method::DELETE, &missing).await.status().as_u16(),
+            change.send().await.unwrap().status().as_u16(),
+        ]
+    }
+
+    async fn token(&self, scope: TokenScope) -> String {
+        let new = NewToken { label: "build".into(), scope, ..NewToken::default() };
+        let (text, _) = self.server.access().create_token(&system(), None, "alice", new).await.unwrap();
+        text.reveal().clone()
+    }
+}
+
+on_each_engine! {
+    async fn a_team_member_may_what_the_grant_says_until_it_is_taken_away(lab) {
+        lab.push_image("lab/web", "1", b"layer").await;
+        lab.with_alice().await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [404; 4]);
+        lab.give(at("lab/web"), Level::ReadOnly).await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [200, 403, 403, 403]);
+        lab.give(at("lab/web"), Level::ReadWrite).await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [200, 202, 404, 403]);
+        lab.give(at("lab/web"), Level::Admin).await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [200, 202, 404, 200]);
+        lab.take(at("lab/web")).await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [404; 4]);
+        lab.publish("lab/web").await;
+        assert_eq!(lab.statuses(PASSWORD, "lab/web").await, [200, 403, 403, 403]);
+    }
+
+    async fn repositories_come_into_being_where_the_pusher_may_make_them(lab) {
+        lab.with_alice().await;
+        let begin = async |repo: &str| {
+            let answer = lab.by(PASSWORD, Method::POST, &format!("/v2/{repo}/blobs/uploads/")).await;
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        assert_eq!(begin("alice/new").await.0, 202);
+        assert_eq!(begin("lab/new").await.0, 404);
+        lab.give(Place::Namespace("lab".into()), Level::ReadOnly).await;
+        assert_eq!(begin("lab/new").await.0, 403);
+        lab.give(Place::Namespace("lab".into()), Level::ReadWrite).await;
+        assert_eq!(begin("lab/new").await.0, 202);
+        assert_eq!(begin("nobodys/new").await.0, 404);
+        assert_eq!(begin("single").await.0, 404);
+        // An administrator's push to a namespace that nobody has makes the organization.
+        lab.push_image("fresh/app", "1", b"layer").await;
+        assert!(lab.server.access().account("fresh").unwrap().unwrap().is_organization());
+        let events = lab.server.registry().meta().read(|tx| msr_lite::meta::event::list(tx, 1000)).unwrap();
+        let made = events.iter().any(|event| matches!(
+            &event.what,
+            Happening::AccountCreated { account, by_push_to: Some(repo), .. } if account == "fresh" && repo.as_str() == "fresh/app"
+        ));
+        assert!(made, "and the record says by what");
+        lab.push_image("single", "1", b"layer").await;
+        // Anonymous mounts and catalogs show what the account may see and no more.
+        lab.push_image("hidden/app", "1", b"secret layer").await;
+        let mount = format!("/v2/alice/new/blobs/uploads/?mount={}", sha256(b"secret layer"));
+        assert_eq!(lab.by(PASSWORD, Method::POST, &mount).await.status(), StatusCode::ACCEPTED);
+        let catalog: Value = lab.by(PASSWORD, Method::GET, "/v2/_catalog").await.json().await.unwrap();
+        assert_eq!(catalog["repositories"], serde_json::json!([]));
+        lab.publish("fresh/app").await;
+        let catalog: Value = lab.by(PASSWORD, Method::GET, "/v2/_catalog").await.json().await.unwrap();
+        assert_eq!(catalog["repositories"], serde_json::json!(["fresh/app"]));
+    }
+
+    async fn a_token_for_one_place_is_good_for_nothing_else(lab) {
+        lab.push_image("lab/web", "1", b"layer").await;
+        lab.push_image("lab/db", "1", b"other layer").await;
+        lab.with_alice().await;
+        lab.give(Place::Namespace("lab".into()), Level::Admin).await;
+        let token = lab.token(TokenScope::Places(vec![(at("lab/web"), Level::ReadWrite)])).await;
+        assert_eq!(lab.statuses(&token, "lab/web").await, [200, 202, 404, 403]);
+        assert_eq!(lab.statuses(&token, "lab/db").await, [404; 4]);
+        assert_eq!(lab.statuses(&lab.token(TokenScope::ReadOnly).await, "lab/db").await, [200, 403, 403, 403]);
+        let catalog: Value = lab.by(&token, Method::GET, "/v2/_catalog").await.json().await.unwrap();
+        assert_eq!(catalog["repositories"], serde_json::json!(["lab/web"]));
+        // As docker signs in, and asks for more than the token gives.
+        let service = "/auth/token?scope=repository:lab/web:pull,push&scope=repository:lab/db:pull&offline_token=true";
+        let answer: Value = lab.by(&token, Method::GET, service).await.json().await.unwrap();
+        let bearer = answer["token"].as_str().unwrap().to_owned();
+        let show = async |method: Method, path: &str| {
+            lab.anonymous(method, path).bearer_auth(&bearer).send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(show(Method::GET, "/v2/lab/web/manifests/1").await, 200);
+        assert_eq!(show(Method::GET, "/v2/lab/db/manifests/1").await, 404);
+        // A mount looks for a source with the account's rights, but not past the token's.
+        let mount = format!("/v2/lab/web/blobs/uploads/?mount={}", sha256(b"other layer"));
+        assert_eq!(show(Method::POST, &mount).await, 202);
+        assert_eq!(show(Method::POST, &format!("{mount}&from=lab/db")).await, 202);
+        let own = lab.by(PASSWORD, Method::POST, &mount).await;
+        assert_eq!(own.status(), StatusCode::CREATED, "the account itself may");
+        // Switched off, everything that was got with it stops.
+        let entry = &lab.server.access().tokens(&Default::default(), None, 10).unwrap()[0];
+        assert!(entry.used.is_some());
+        let off = TokenChange { active: Some(false), ..TokenChange::default() };
+        lab.server.access().change_token(&system(), None, &entry.hash, off).await.unwrap();
+        assert_eq!(show(Method::GET, "/v2/lab/web/manifests/1").await, 401);
+        assert_eq!(lab.by(&token, Method::GET, "/v2/").await.status(), StatusCode::UNAUTHORIZED);
+    }
+
+    async fn read_only_mode_refuses_pushes_at_their_first_request(lab) {
+        let (manifest, digest) = lab.push_image("lab/web", "1", b"layer").await;
+        let upload = lab.begin_upload("lab/web").await;
+        let registry = lab.server.registry();
+        assert!(registry.set_read_only(&system(), Some("moving to a larger disk".into())).await.unwrap());
+        assert!(!registry.set_read_only(&system(), Some("moving to a larger disk".into())).await.unwrap());
+        assert_eq!(lab.get("/v2/lab/web/manifests/1").await.status(), StatusCode::OK);
+        for answer in [
+            lab.request(Method::POST, "/v2/lab/web/blobs/uploads/").send().await.unwrap(),
+            lab.request(Method::POST, &format!("/v2/lab/web/blobs/uploads/?digest={digest}")).send().await.unwrap(),
+            lab.put_manifest("lab/web", "2", OCI_MANIFEST, &manifest).await,
+            lab.delete("/v2/lab/web/manifests/1").await,
+            lab.delete(&format!("/v2/lab/web/manifests/{digest}")).await,
+        ] {
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+            let body: Value = answer.json().await.unwrap();
+            assert_eq!(body["errors"][0]["code"], "DENIED");
+            let message = body["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("read-only") && message.contains("moving to a larger disk"), "{message}");
+        }
+        registry.collect_garbage(Default::default()).await.unwrap();
+        assert!(registry.set_read_only(&system(), None).await.unwrap());
+        let body = reqwest::Body::from("late");
+        let path = format!("{upload}{}digest={}", if upload.contains('?') { '&' } else { '?' }, sha256(b"late"));
+        assert_eq!(lab.request(Method::PUT, &path).body(body).send().await.unwrap().status(), StatusCode::CREATED);
+    }
+
+    async fn lists_are_read_where_something_is_visible(lab) {
+        for n in 0..12 {
+            lab.push_image(&format!("lab/r{n:02}"), "1", format!("{n}").as_bytes()).await;
+            lab.push_image(&format!("other/r{n:02}"), "1", format!("{n}").as_bytes()).await;
+        }
+        lab.push_image("mine/app", "1", b"layer").await;
+        lab.with_alice().await;
+        lab.publish("other/r07").await;
+        for repo in ["lab/r03", "lab/r11"] {
+            lab.give(at(repo), Level::ReadOnly).await;
+        }
+        let access = lab.server.access();
+        access.set_member(&system(), "mine", "alice", true).await.unwrap();
+        let alice = Caller::of(Principal::User { name: "alice".into(), admin: false });
+        let visible = access.visible(&alice).unwrap();
+        assert!(matches!(visible, Visible::Some(_)));
+        let pull = msr_lite::model::Action::Pull;
+        let readable = |name: &RepoName| {
+            access.may(&alice, msr_lite::model::operation::Requirement::Repository(name, pull))
+        };
+        for sort in Sort::ALL {
+            for (namespace, kind) in
+                [(None, None), (Some("lab"), None), (Some("mine"), None), (None, Some(Kind::Image)), (None, Some(Kind::Chart))]
+            {
+                for limit in [1, 2, 100] {
+                    let all = |visible: &Visible| {
+                        let namespace = namespace.map(str::to_owned);
+                        let mut query = RepoQuery { sort, namespace, kind, limit, ..RepoQuery::default() };
+                        let mut names = Vec::new();
+                        loop {
+                            let page = lab.server.registry().repositories_visible(&query, visible, readable).unwrap();
+                            names.extend(page.entries.into_iter().map(|entry| entry.name.to_string()));
+                            query.after = page.next;
+                            if query.after.is_none() {
+                                break (names, page.total);
+                            }
+                        }
+                    };
+                    let found = all(&visible);
+                    assert_eq!(found, all(&Visible::Ask), "{sort:?} {namespace:?} {kind:?} {limit}");
+                    if namespace.is_none() && kind != Some(Kind::Chart) {
+                        assert_eq!(found.0.len(), 4);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_makes_no_repository_where_that_is_off() {
+    let lab = Lab::with(Mode::Strict, |config| {
+        config.create_on_push = false;
+        config.anonymous = Anonymous::PublicRepositories;
+    })
+    .await;
+    lab.with_alice().await;
+    let answer = lab.by(PASSWORD, Method::POST, "/v2/alice/new/blobs/uploads/").await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let body: Value = answer.json().await.unwrap();
+    assert!(body["errors"][0]["message"].as_str().unwrap().contains("make it first"), "{body}");
+    let admin = lab.request(Method::POST, "/v2/lab/new/blobs/uploads/").send().await.unwrap();
+    assert_eq!(code(admin).await, "DENIED");
+    let make = lab.anonymous(Method::POST, "/api/v0/repositories/alice").basic_auth("alice", Some(PASSWORD));
+    let made = make.json(&serde_json::json!({ "name": "new" })).send().await.unwrap();
+    assert_eq!(made.status(), StatusCode::CREATED);
+    assert_eq!(lab.by(PASSWORD, Method::POST, "/v2/alice/new/blobs/uploads/").await.status(), StatusCode::ACCEPTED);
+}
+
+/// CVE-2025-23208: somebody who is taken out of a team keeps nothing, not even with a token that was got before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_a_team_in_the_middle_of_a_session_is_out() {
+    let lab = Lab::new(Mode::Normal).await;
+    lab.push_image("lab/web", "1", b"layer").await;
+    lab.with_alice().await;
+    lab.give(at("lab/web"), Level::ReadWrite).await;
+    let answer: Value =
+        lab.by(PASSWORD, Method::GET, "/auth/token?scope=repository:lab/web:pull,push").await.json().await.unwrap();
+    let bearer = answer["token"].as_str().unwrap();
+    let pull = async || {
+        let request = lab.anonymous(Method::GET, "/v2/lab/web/manifests/1").bearer_auth(bearer);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(pull().await, 200);
+    lab.server.access().remove_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+    assert_eq!(pull().await, 404);
+    lab.server.access().add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+    assert_eq!(pull().await, 200);
+    let off = AccountChange { active: Some(false), ..AccountChange::default() };
+    lab.server.access().change_account(&system(), "alice", off).await.unwrap();
+    assert_eq!(pull().await, 401);
+}
