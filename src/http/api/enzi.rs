@@ -217,9 +217,10 @@ fn get(call: &Call<'_>) -> Outcome {
 
 async fn change(mut call: Call<'_>) -> Outcome {
     let before = account(&call, call.parameter("account"))?;
-    call.need(match before.is_organization() {
-        true => Requirement::Organization(&before.name, OrganizationAction::Manage),
-        false => Requirement::Account(&before.name, AccountAction::Manage),
+    call.need(if before.is_organization() {
+        Requirement::Organization(&before.name, OrganizationAction::Manage)
+    } else {
+        Requirement::Account(&before.name, AccountAction::Manage)
     })?;
     let mut asked: Asked = call.object().await?;
     if asked.name.as_deref().is_some_and(|name| !name.is_empty() && name != before.name)

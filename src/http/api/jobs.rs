@@ -226,13 +226,11 @@ async fn create(mut call: Call<'_>) -> Outcome {
     let asked: Asked = call.object().await?;
     let asked = asked.action.unwrap_or_default();
     if !COLLECT.contains(&asked.as_str()) {
-        return Err(match OTHERS.iter().find(|(name, _)| *name == asked) {
-            Some((_, why)) => Failure::Said(Code::NotImplemented, format!("there is no job {asked}: {why}")),
-            None => {
-                let message = "name an action that this registry has: {\"action\": \"gc\"}";
-                Failure::said(Code::InvalidParameters, message)
-            }
-        });
+        if let Some((_, why)) = OTHERS.iter().find(|(name, _)| *name == asked) {
+            return Err(Failure::Said(Code::NotImplemented, format!("there is no job {asked}: {why}")));
+        }
+        let message = "name an action that this registry has: {\"action\": \"gc\"}";
+        return Err(Failure::said(Code::InvalidParameters, message));
     }
     let registry = &call.app.registry;
     let now = registry.clock().now();

@@ -1,4 +1,4 @@
-//! The interface as OpenAPI 3.1 describes it, made of the table and nothing else. `assets/openapi.json` is its text;
+//! The interface as `OpenAPI` 3.1 describes it, made of the table and nothing else. `assets/openapi.json` is its text;
 //! `make bless` writes it anew.
 
 use hyper::StatusCode;

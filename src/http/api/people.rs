@@ -50,9 +50,10 @@ pub(super) fn user(call: &Call<'_>, text: &str) -> Result<Account, Failure> {
 
 /// Whether the caller may know more of an account than its name.
 fn knows(call: &Call<'_>, account: &Account) -> bool {
-    match account.is_organization() {
-        true => call.may(Requirement::Organization(&account.name, OrganizationAction::See)),
-        false => call.may(Requirement::Account(&account.name, AccountAction::Manage)),
+    if account.is_organization() {
+        call.may(Requirement::Organization(&account.name, OrganizationAction::See))
+    } else {
+        call.may(Requirement::Account(&account.name, AccountAction::Manage))
     }
 }
 

@@ -236,10 +236,7 @@ fn check(call: &Call<'_>) -> Result<(), Failure> {
 fn none(call: &Call<'_>) -> Outcome {
     check(call)?;
     let paging = call.query.page()?;
-    Ok(match paging.count {
-        true => page(&json!([]), None, Some(0)),
-        false => reply::json(StatusCode::OK, &json!([])),
-    })
+    Ok(if paging.count { page(&json!([]), None, Some(0)) } else { reply::json(StatusCode::OK, &json!([])) })
 }
 
 fn later<'r>(call: &Call<'_>, what: &str) -> Answer<'r> {
