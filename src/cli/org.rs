@@ -13,6 +13,7 @@ pub enum OrgCommand {
     /// List the organizations
     Ls,
     /// Show an organization and its members
+    #[command(after_help = "Example:\n  msr-lite org show lab")]
     Show {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -31,6 +32,7 @@ Example:
         full_name: String,
     },
     /// Delete an organization, with its teams
+    #[command(after_help = "Example:\n  msr-lite org rm lab")]
     Rm {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -40,6 +42,7 @@ Example:
         with_repositories: bool,
     },
     /// Make a user a member of an organization
+    #[command(after_help = "Example:\n  msr-lite org add-member lab alice --owner")]
     AddMember {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -52,6 +55,7 @@ Example:
         owner: bool,
     },
     /// Take a user out of an organization and all its teams
+    #[command(after_help = "Example:\n  msr-lite org rm-member lab alice")]
     RmMember {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -66,12 +70,14 @@ Example:
 #[derive(Debug, Subcommand)]
 pub enum TeamCommand {
     /// List the teams of an organization
+    #[command(after_help = "Example:\n  msr-lite team ls lab")]
     Ls {
         /// The organization
         #[arg(value_name = "ORG")]
         organization: String,
     },
     /// Show a team: its members, and where it has rights
+    #[command(after_help = "Example:\n  msr-lite team show lab/web")]
     Show {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -92,6 +98,7 @@ Example:
         description: String,
     },
     /// Change a team
+    #[command(after_help = "Example:\n  msr-lite team set lab/web --name pages")]
     Set {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -104,12 +111,14 @@ Example:
         description: Option<String>,
     },
     /// Delete a team, and with it its rights
+    #[command(after_help = "Example:\n  msr-lite team rm lab/web")]
     Rm {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
         team: String,
     },
     /// Put a user into a team; one who is no member of the organization becomes one
+    #[command(after_help = "Example:\n  msr-lite team add-member lab/web alice")]
     AddMember {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -119,6 +128,7 @@ Example:
         user: String,
     },
     /// Take a user out of a team
+    #[command(after_help = "Example:\n  msr-lite team rm-member lab/web alice")]
     RmMember {
         /// The team
         #[arg(value_name = "ORG/TEAM")]

@@ -20,6 +20,7 @@ Example:
   msr-lite user ls --json | jq -r '.[] | select(.admin) | .name'")]
     Ls,
     /// Show one user or organization
+    #[command(after_help = "Example:\n  msr-lite user show alice")]
     Show {
         /// The name, or the id
         #[arg(value_name = "NAME")]
@@ -65,6 +66,7 @@ Examples:
         change: Change,
     },
     /// Delete a user
+    #[command(after_help = "Example:\n  msr-lite user rm alice")]
     Rm {
         /// The name
         #[arg(value_name = "NAME")]
