@@ -159,6 +159,77 @@ fn rows_are_derived_again_with_a_server_and_without() {
     }
 }
 
+/// Each way makes users, an organization, a team, rights and a token of its own.
+#[test]
+fn accounts_and_rights_are_managed_with_a_server_and_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let call = |args: &[&str]| run(dir.path(), "", &[args, &["--data-dir", data]].concat());
+    let done = |args: &[&str]| {
+        let output = call(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json =
+        |args: &[&str]| -> serde_json::Value { serde_json::from_str(&done(&[args, &["--json"]].concat())).unwrap() };
+    assert_eq!(call(&["user", "ls"]).status.code(), Some(3));
+    fs::create_dir(data).unwrap();
+    let mut server = Some(Serving::on(data));
+    for (lab, user, way) in
+        [("lab", "alice", "asked the running server"), ("hall", "bob", "opened the store; no server is running")]
+    {
+        let team = format!("{lab}/dev");
+        let place = format!("{lab}/*");
+        let password = json(&["user", "add", user, "--full-name", "Somebody"])["password"].as_str().unwrap().to_owned();
+        assert_eq!(password.len(), 24);
+        assert_ne!(json(&["user", "reset-password", user])["password"], password.as_str());
+        let again = call(&["user", "add", user]);
+        assert!(text(&again.stderr).contains("already"), "{}", text(&again.stderr));
+        assert_eq!(again.status.code(), Some(1));
+        assert_eq!(done(&["org", "add", lab]), format!("There is an organization {lab} now.\n"));
+        assert_eq!(text(&call(&["org", "ls"]).stderr), format!("({way})\n"));
+        done(&["team", "add", &team, "--description", "who builds"]);
+        done(&["team", "add-member", &team, user]);
+        done(&["org", "add-member", lab, "admin", "--owner"]);
+        assert!(done(&["org", "show", lab]).contains("owner"));
+        done(&["access", "grant", &place, &team, "read-write"]);
+        assert!(done(&["access", "ls", &place]).contains("read-write"));
+        assert!(done(&["team", "show", &team]).contains(&place));
+        let why = done(&["access", "show", user, &format!("{lab}/web")]);
+        assert_eq!(why, format!("read-write, through team dev of {lab}, on the namespace.\n"));
+        let csv = done(&["access", "report", "--csv"]);
+        assert!(csv.starts_with("account,active,place,level,path\r\n"), "{csv}");
+        let line = format!("\"{user}\",yes,\"{place}\",read-write,\"through team dev of {lab}, on the namespace\"\r\n");
+        assert!(csv.contains(&line), "{csv}");
+        let token = json(&["token", "add", user, "--label", "build", "--scope", &format!("{place}:read-only")]);
+        assert!(token["token"].as_str().unwrap().starts_with("mslt_"));
+        let id = token["about"]["id"].as_str().unwrap();
+        assert!(done(&["token", "ls", "--user", user]).contains("build"));
+        done(&["token", "set", id, "--active", "false"]);
+        done(&["token", "rm", id]);
+        let passwords = dir.path().join("htpasswd");
+        fs::write(&passwords, format!("old-{user}:$2y$05${}\nbad:$apr1$x$y\n", "x".repeat(53))).unwrap();
+        let imported = call(&["user", "import-htpasswd", passwords.to_str().unwrap()]);
+        assert_eq!(imported.status.code(), Some(4), "{}", text(&imported.stderr));
+        assert!(text(&imported.stdout).contains(&format!("old-{user}: made")), "{}", text(&imported.stdout));
+        let last = call(&["user", "set", "admin", "--active", "false"]);
+        assert!(text(&last.stderr).contains("last active administrator"), "{}", text(&last.stderr));
+        done(&["access", "read-only", "on", "--reason", "moving"]);
+        assert!(done(&["access", "read-only"]).contains("moving"));
+        done(&["access", "read-only", "off"]);
+        done(&["access", "revoke", &place, &team]);
+        done(&["team", "rm-member", &team, user]);
+        done(&["team", "rm", &team]);
+        done(&["user", "rm", user, "--with-repositories"]);
+        done(&["org", "rm", lab]);
+        for wrong in [&["access", "grant", "Lab", &team, "admin"][..], &["team", "add", "dev"], &["token", "rm", "x"]] {
+            assert_eq!(call(wrong).status.code(), Some(2), "{wrong:?}");
+        }
+        server.take();
+    }
+}
+
 #[test]
 fn a_wrong_command_line_ends_with_2() {
     let dir = tempfile::tempdir().unwrap();

@@ -107,10 +107,10 @@ fn right(rights: &impl Rights, caller: &Caller, requirement: Requirement<'_>) ->
     let open = rights.anonymous() == Anonymous::PublicRepositories;
     Ok(match requirement {
         Requirement::SignedIn => signed_in(open, caller).map(Cow::Borrowed),
-        Requirement::Browse | Requirement::Catalog => match caller.is_signed_in() {
-            true => Some(Cow::Borrowed(SIGNED_IN)),
-            false => open.then_some(Cow::Borrowed("everybody may see public repositories")),
-        },
+        Requirement::Browse | Requirement::Catalog if caller.is_signed_in() => Some(Cow::Borrowed(SIGNED_IN)),
+        Requirement::Browse | Requirement::Catalog => {
+            open.then_some(Cow::Borrowed("everybody may see public repositories"))
+        }
         Requirement::Admin => administers,
         Requirement::Repository(repo, action) => {
             let right = on_repository(rights, who, repo)?;

@@ -95,10 +95,10 @@ impl TokenFilter {
 pub(super) struct Uses(Mutex<HashMap<TokenHash, TokenUsed>>);
 
 impl Uses {
-    fn note(&self, token: TokenHash, used: TokenUsed) {
+    fn note(&self, token: TokenHash, last: TokenUsed) {
         let mut uses = self.0.lock();
         if uses.len() < MAX_USES || uses.contains_key(&token) {
-            uses.insert(token, used);
+            uses.insert(token, last);
         }
     }
 

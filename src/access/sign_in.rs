@@ -34,6 +34,9 @@ pub(super) struct Tokens(Mutex<Bounded<[u8; END], Arc<Verified>>>);
 /// Bytes of a token's end: 96 bits.
 const END: usize = 16;
 
+/// Whom a token was found to stand for, and when.
+type Seen = (Epoch, Principal, Option<Arc<Through>>);
+
 /// What is kept of a verified token.
 struct Verified {
     token: Secret<Box<str>>,
@@ -45,7 +48,7 @@ struct Verified {
     /// The personal access token that it was got with.
     through: Option<TokenHash>,
     /// The account as it was found to be of this revision, and when: it is so as long as nothing is committed.
-    seen: Mutex<Option<(Epoch, Principal, Option<Arc<Through>>)>>,
+    seen: Mutex<Option<Seen>>,
 }
 
 /// Whose credentials they are, and what narrows them.

@@ -165,18 +165,15 @@ fn report(context: &Context, desk: &mut Desk<'_>, csv: bool) -> Result<(), CliEr
     if csv && !context.json() {
         context.print("account,active,place,level,path\r\n")?;
     }
-    desk.pages(
-        |from| AccessRequest::Report(from),
-        |reply| {
-            let AccessReply::Report(part) = reply else { return Err(unexpected()) };
-            if csv && !context.json() {
-                context.print(&part.lines.iter().map(as_csv).collect::<String>())?;
-            } else {
-                lines.extend(part.lines);
-            }
-            Ok(part.next)
-        },
-    )?;
+    desk.pages(AccessRequest::Report, |reply| {
+        let AccessReply::Report(part) = reply else { return Err(unexpected()) };
+        if csv && !context.json() {
+            context.print(&part.lines.iter().map(as_csv).collect::<String>())?;
+        } else {
+            lines.extend(part.lines);
+        }
+        Ok(part.next)
+    })?;
     if context.json() {
         return context.print_json(&lines);
     }

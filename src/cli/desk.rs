@@ -1,5 +1,7 @@
 //! Where verbs about accounts and rights are answered: by the running server, or by the store of a stopped one.
 
+use std::fmt::Write as _;
+
 use tokio::runtime::Runtime;
 
 use super::{CliError, Context};
@@ -150,7 +152,7 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut text = String::new();
         for (cell, width) in cells.zip(&widths) {
-            text.push_str(&format!("{cell:<width$}  "));
+            let _ = write!(text, "{cell:<width$}  ");
         }
         format!("{}\n", text.trim_end())
     };

@@ -156,8 +156,8 @@ fn list(
     let row = |TokenShown { id, token, used }: TokenShown| {
         let state = if token.active { "" } else { "off" }.to_owned();
         let expires = token.expires.map_or_else(String::new, |end| end.to_string());
-        let used = used.map_or_else(|| "never".to_owned(), |used| format!("{} from {}", used.at, used.address));
-        vec![token.owner, token.label, token.scope.to_string(), state, expires, used, id.to_string()]
+        let last = used.map_or_else(|| "never".to_owned(), |used| format!("{} from {}", used.at, used.address));
+        vec![token.owner, token.label, token.scope.to_string(), state, expires, last, id.to_string()]
     };
     let headings = ["USER", "LABEL", "SCOPE", "STATE", "EXPIRES", "LAST USED", "ID"];
     context.print(&table(&headings, &tokens.into_iter().map(row).collect::<Vec<_>>()))

@@ -205,8 +205,8 @@ pub(super) fn show(context: &Context, desk: &mut Desk<'_>, name: &str) -> Result
         ("made", account.created.to_string()),
         ("organizations", organizations.join(", ")),
     ];
-    let lines: String = rows.iter().map(|(what, value)| format!("{what:<15}{value}\n")).collect();
-    context.print(&lines)
+    let lines: Vec<String> = rows.iter().map(|(what, value)| format!("{what:<15}{value}\n")).collect();
+    context.print(&lines.concat())
 }
 
 fn password_of(context: &Context, desk: &mut Desk<'_>, request: AccessRequest) -> Result<(), CliError> {

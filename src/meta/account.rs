@@ -148,12 +148,12 @@ impl List {
 ///
 /// # Errors
 /// [`MetaError`] when the store fails.
-pub fn list(tx: &impl Read, list: Option<List>, last: Option<&str>, limit: usize) -> Result<Vec<Account>, MetaError> {
-    let Some(list) = list else {
+pub fn list(tx: &impl Read, of: Option<List>, last: Option<&str>, limit: usize) -> Result<Vec<Account>, MetaError> {
+    let Some(of) = of else {
         let rows = tx.range(ACCOUNT, &repo::after(&Key::new(), last), None, limit)?;
         return rows.iter().map(|(_, value)| decode(ACCOUNT, value)).collect();
     };
-    let prefix = list.prefix();
+    let prefix = of.prefix();
     let end = Key::prefix_end(prefix.as_bytes());
     let rows = tx.range(ACCOUNT_LIST, &repo::after(&prefix, last), end.as_deref(), limit)?;
     let mut accounts = Vec::with_capacity(rows.len());

@@ -115,12 +115,11 @@ fn held(mark: &[u8], value: &[u8]) -> Result<Held, MetaError> {
     let (kind, rest) = mark.split_first().ok_or_else(unread)?;
     let mut key = KeyReader::new(rest);
     let text = key.text().ok_or_else(unread)?;
-    let (place, repo) = match kind {
-        b'n' => (Place::Namespace(text.to_owned()), None),
-        _ => {
-            let name = RepoName::parse(text).map_err(|_| unread())?;
-            (Place::Repository(name), Some(RepoId(key.u64().ok_or_else(unread)?)))
-        }
+    let (place, repo) = if *kind == b'n' {
+        (Place::Namespace(text.to_owned()), None)
+    } else {
+        let name = RepoName::parse(text).map_err(|_| unread())?;
+        (Place::Repository(name), Some(RepoId(key.u64().ok_or_else(unread)?)))
     };
     Ok(Held { place, repo, level: decode(GRANT_OF, value)?, mark: mark.to_vec() })
 }

@@ -355,8 +355,8 @@ pub fn listed<'t, 'n, R: Read>(
 ///
 /// # Errors
 /// When the store fails.
-pub fn names_in(tx: &impl Read, list: List<'_>, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
-    let prefix = list.prefix(Sort::Name);
+pub fn names_in(tx: &impl Read, of: List<'_>, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
+    let prefix = of.prefix(Sort::Name);
     let end = Key::prefix_end(prefix.as_bytes());
     let rows = tx.range(REPO_ORDER, &after(&prefix, last), end.as_deref(), limit)?;
     rows.iter().map(|(key, _)| name_in(&key[prefix.as_bytes().len()..])).collect()

@@ -515,9 +515,10 @@ pub async fn perform(access: &Access, registry: &Registry, request: AccessReques
                     (was, format!("team {team} of {organization}"))
                 }
             };
-            match was.map_err(words)? {
-                true => done(format!("{user} is not in {from} any more")),
-                false => Err(format!("{user} is not in {from}")),
+            if was.map_err(words)? {
+                done(format!("{user} is not in {from} any more"))
+            } else {
+                Err(format!("{user} is not in {from}"))
             }
         }
         AccessRequest::Teams { organization, after } => {

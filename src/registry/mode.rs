@@ -17,7 +17,7 @@ impl Registry {
     /// # Errors
     /// When the store fails.
     pub fn read_only(&self) -> Result<Option<ReadOnly>, RegistryError> {
-        Ok(self.meta().read(|tx| mode::read_only(tx))?)
+        Ok(self.meta().read(mode::read_only)?)
     }
 
     /// Makes the registry read-only with this reason (which may be empty), or (`None`) ends that. Tells whether it

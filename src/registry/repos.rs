@@ -180,7 +180,7 @@ impl Registry {
                 }
                 let id = repo::listed_id(id)?;
                 let Some(row) = repo::get(tx, id)? else { return Ok(None) };
-                if !holds(id)? { Ok(None) } else { Ok(Some(entry(tx, id, row)?)) }
+                if holds(id)? { Ok(Some(entry(tx, id, row)?)) } else { Ok(None) }
             })?;
             let mut all = repo::listed(tx, lists.iter().copied(), Sort::Name, None, COUNTED)
                 .with(singles(tx, places, Sort::Name)?, None);

@@ -187,6 +187,7 @@ on_each_engine! {
         });
         let events = events.unwrap();
         let names: Vec<&str> = events.iter().map(|event| match event.what {
+            Happening::AccountCreated { .. } => "organization made",
             Happening::RepositoryCreated { .. } => "created",
             Happening::ManifestPushed { .. } => "pushed",
             Happening::TagPushed { .. } => "tag pushed",
@@ -194,7 +195,7 @@ on_each_engine! {
             Happening::ManifestDeleted { .. } => "manifest deleted",
             _ => "other",
         }).collect();
-        assert_eq!(names, ["created", "pushed", "tag pushed", "tag deleted", "manifest deleted"]);
+        assert_eq!(names, ["organization made", "created", "pushed", "tag pushed", "tag deleted", "manifest deleted"]);
         assert!(events.iter().all(|event| event.actor.name() == "admin" && event.address.as_deref() == Some("127.0.0.1")));
     }
 }

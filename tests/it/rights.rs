@@ -1,16 +1,23 @@
 //! Who may do what, over the wire: teams, access tokens, public repositories, read-only mode.
 
+use std::time::Instant;
+
 use msr_lite::access::accounts::{AccountChange, NewAccount};
-use msr_lite::access::personal_tokens::{NewToken, TokenChange};
+use msr_lite::access::personal_tokens::{NewToken, TokenChange, TokenFilter};
 use msr_lite::access::rights::Visible;
+use msr_lite::access::{Access, AccessSettings};
 use msr_lite::base::Secret;
 use msr_lite::base::config::Anonymous;
-use msr_lite::meta::Mode;
+use msr_lite::base::{Clock, RepoId, Timestamp, Uuid};
+use msr_lite::meta::grant::{self, At};
+use msr_lite::meta::{Engine, MetaError, Mode, WriteTx, account, organization as rows, repo};
 use msr_lite::model::account::AccountKind;
 use msr_lite::model::event::Happening;
+use msr_lite::model::operation::Requirement;
+use msr_lite::model::organization::{Member, Team};
 use msr_lite::model::permission::{Level, Place};
 use msr_lite::model::personal_token::TokenScope;
-use msr_lite::model::{Actor, Caller, Principal};
+use msr_lite::model::{Account, Action, Actor, Caller, Principal};
 use msr_lite::oci::RepoName;
 use msr_lite::oci::kind::Kind;
 use msr_lite::registry::listing::Sort;
@@ -162,7 +169,8 @@ on_each_engine! {
         let own = lab.by(PASSWORD, Method::POST, &mount).await;
         assert_eq!(own.status(), StatusCode::CREATED, "the account itself may");
         // Switched off, everything that was got with it stops.
-        let entry = &lab.server.access().tokens(&Default::default(), None, 10).unwrap()[0];
+        let tokens = lab.server.access().tokens(&TokenFilter::default(), None, 10).unwrap();
+        let entry = tokens.iter().find(|entry| entry.token.scope != TokenScope::ReadOnly).unwrap();
         assert!(entry.used.is_some());
         let off = TokenChange { active: Some(false), ..TokenChange::default() };
         lab.server.access().change_token(&system(), None, &entry.hash, off).await.unwrap();
@@ -190,7 +198,7 @@ on_each_engine! {
             let message = body["errors"][0]["message"].as_str().unwrap();
             assert!(message.contains("read-only") && message.contains("moving to a larger disk"), "{message}");
         }
-        registry.collect_garbage(Default::default()).await.unwrap();
+        registry.collect_garbage(msr_lite::registry::gc::Options::default()).await.unwrap();
         assert!(registry.set_read_only(&system(), None).await.unwrap());
         let body = reqwest::Body::from("late");
         let path = format!("{upload}{}digest={}", if upload.contains('?') { '&' } else { '?' }, sha256(b"late"));
@@ -288,4 +296,108 @@ async fn who_leaves_a_team_in_the_middle_of_a_session_is_out() {
     let off = AccountChange { active: Some(false), ..AccountChange::default() };
     lab.server.access().change_account(&system(), "alice", off).await.unwrap();
     assert_eq!(pull().await, 401);
+}
+
+/// Puts rows in batches, past the functions that write events.
+fn fill(meta: &Engine, count: usize, row: impl Fn(&mut WriteTx, usize) + Send + Sync + Clone + 'static) {
+    for from in (0..count).step_by(300) {
+        let row = row.clone();
+        let write = move |tx: &mut WriteTx| {
+            for n in from..(from + 300).min(count) {
+                row(tx, n);
+            }
+            Ok::<_, MetaError>(())
+        };
+        meta.write_blocking(write).unwrap();
+    }
+}
+
+/// `cargo test --release --test it decisions_among_many -- --ignored --nocapture`: what a decision costs with 10,000 users,
+/// 1,000 teams in 10 organizations, 20,000 repositories and 100,000 grants on a store on disk.
+#[test]
+#[ignore = "figures, no assertions: run it by itself"]
+fn decisions_among_many() {
+    const LOOKS: usize = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Engine::open(&dir.path().join("metadata.redb"), msr_lite::meta::EngineOptions::default()).unwrap();
+    msr_lite::meta::migrate::migrate(&meta).unwrap();
+    let now = Timestamp(1_800_000_000_000);
+    let user = |n: usize| format!("user{n}");
+    let org = |n: usize| format!("org{}", n % 10);
+    let repo_name = |n: usize| name(&format!("org{}/r{n}", n % 10));
+    fill(&meta, 10, move |tx, n| account::put(tx, &Account::organization(&org(n), Uuid::random(), now)));
+    fill(&meta, 10_000, move |tx, n| account::put(tx, &Account::user(&user(n), Uuid::random(), now)));
+    fill(&meta, 20_000, move |tx, n| {
+        repo::create(tx, RepoId(n as u64), &repo::RepoRow::new(repo_name(n), now));
+    });
+    let team = move |n: usize| Team {
+        id: Uuid::from_bytes([(n % 256) as u8, (n / 256) as u8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        organization: org(n),
+        name: format!("t{n}"),
+        description: String::new(),
+        created: now,
+    };
+    fill(&meta, 1_000, move |tx, n| rows::put_team(tx, &team(n), None));
+    // Each user is in three teams of one organization: n, n + 10 and n + 20 are of the same one.
+    fill(&meta, 10_000, move |tx, n| {
+        rows::put_member(tx, &org(n), &user(n), &Member { owner: false, since: now });
+        for k in [0, 10, 20] {
+            rows::put_team_member(tx, &team((n + k) % 1000), &user(n));
+        }
+    });
+    // Each team has 100 repositories of its organization.
+    fill(&meta, 100_000, move |tx, n| {
+        let (team_number, k) = (n % 1000, n / 1000);
+        let at = (team_number * 20 + k * 10) % 20_000 / 10 * 10 + team_number % 10;
+        grant::put(tx, At::Repository(RepoId(at as u64), &repo_name(at)), team(team_number).id, Level::ReadWrite);
+    });
+    let access = Access::open(meta.clone(), Clock::manual(now), AccessSettings::default()).unwrap();
+    let callers: Vec<Caller> = (0..LOOKS).map(|n| caller(&user(n * 7919 % 10_000))).collect();
+    let names: Vec<RepoName> =
+        (0..LOOKS).map(|n| repo_name((n * 7919 % 10_000 % 10) + (n * 104_729 % 2_000) * 10)).collect();
+    let round = |what: &str| {
+        let began = Instant::now();
+        let mut allowed = 0;
+        for (caller, name) in callers.iter().zip(&names) {
+            allowed += usize::from(access.decide(caller, Requirement::Repository(name, Action::Pull)).allowed());
+        }
+        println!("{what}: {:?} each, {allowed} of {LOOKS} allowed", began.elapsed() / LOOKS as u32);
+    };
+    // Every pair is another one: nothing is remembered of the first round, and the memory holds some three thousand.
+    round("never asked before");
+    round("the same again, more than memory holds");
+    let (caller, name) = (&callers[1], &names[1]);
+    let began = Instant::now();
+    for _ in 0..LOOKS {
+        std::hint::black_box(access.decide(caller, Requirement::Repository(name, Action::Push)));
+    }
+    println!("remembered: {:?} each", began.elapsed() / LOOKS as u32);
+    let commit = |tx: &mut WriteTx| {
+        rows::put_member(tx, "org0", "user0", &Member { owner: false, since: Timestamp(tx_time()) });
+        Ok::<_, MetaError>(())
+    };
+    let mut taken = Vec::new();
+    for _ in 0..200 {
+        meta.write_blocking(commit).unwrap();
+        let began = Instant::now();
+        std::hint::black_box(access.decide(caller, Requirement::Repository(name, Action::Push)));
+        taken.push(began.elapsed());
+    }
+    taken.sort_unstable();
+    println!("the first after a commit: {:?} (median), {:?} (99 of 100)", taken[100], taken[198]);
+    let began = Instant::now();
+    for caller in &callers[..1000] {
+        std::hint::black_box(access.visible(caller).unwrap());
+    }
+    println!("what a user may see, for lists: {:?} each", began.elapsed() / 1000);
+}
+
+fn caller(name: &str) -> Caller {
+    Caller::of(Principal::User { name: name.to_owned(), admin: false })
+}
+
+/// Another value for each commit, so that there is something to commit.
+fn tx_time() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }

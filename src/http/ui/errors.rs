@@ -67,8 +67,7 @@ impl From<AccessError> for Failure {
         match error {
             AccessError::Throttled { retry_after } => Self::Throttled(retry_after),
             AccessError::Refused(message) => Self::Forbidden(sentence(&message)),
-            AccessError::Malformed(message) => Self::Bad(sentence(&message)),
-            AccessError::Conflict(message) => Self::Bad(sentence(&message)),
+            AccessError::Malformed(message) | AccessError::Conflict(message) => Self::Bad(sentence(&message)),
             AccessError::NotFound(_) | AccessError::UnknownAccount(_) => Self::NotFound(sentence(&error.to_string())),
             AccessError::Store(error) => Self::from(error),
         }

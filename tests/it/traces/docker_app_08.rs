@@ -218,6 +218,7 @@ async fn an_application_is_pulled_by_anybody_where_pulling_is_open() {
             Player::new(&lab, &target, Generation::V08, Line::Http1, SignIn::Basic, cast(library(&lab).await));
         pusher.play(INVOCATION).await;
         pusher.play(APPLICATION).await;
+        lab.publish(&target).await;
         let mut anybody = Player::new(&lab, &target, Generation::V08, line, SignIn::Nobody, cast(library(&lab).await));
         anybody.play(PULL).await;
     }
