@@ -34,6 +34,7 @@ use crate::oci::manifest::ManifestLimits;
 use crate::ops::handshakes::Handshakes;
 use crate::pki::trust::{self, RegistryHost, TrustMaterial};
 use crate::pki::{NameSettings, Pki, SubjectName};
+use crate::registry::audit::Keep;
 use crate::registry::{self, Registry, RegistryError};
 use crate::space::{Space, SpaceOptions};
 
@@ -221,6 +222,8 @@ impl House {
         first_start::create_admin(&access, data_dir, options.admin_password_file.as_deref())?;
 
         let registry = open_registry(&meta, &config, data_dir, space, &clock)?;
+        let keep = Keep { time: config.audit.time(), events: config.audit.events() };
+        registry.set_up_audit(keep, access.refusals().clone());
         Ok(Self { meta, pki, access, registry, clock, config, data_dir: data_dir.clone(), fresh })
     }
 

@@ -83,6 +83,25 @@ pub struct Report {
     pub full: bool,
 }
 
+impl Report {
+    /// Bytes that are not free.
+    pub const fn used(&self) -> u64 {
+        self.total.saturating_sub(self.free)
+    }
+
+    /// From so many used bytes on it is time to look: room for twice the reserve is left.
+    pub const fn scarce(&self) -> u64 {
+        self.total.saturating_sub(self.reserve.saturating_mul(2))
+    }
+
+    /// The used part in whole percents.
+    pub fn used_percent(&self) -> u64 {
+        (u128::from(self.used()) * 100)
+            .checked_div(u128::from(self.total))
+            .map_or(0, |part| u64::try_from(part).unwrap_or(100))
+    }
+}
+
 /// Watches the filesystem under one data directory. Cheap to clone; the default watches nothing and is never full.
 #[derive(Clone, Default)]
 pub struct Space(Option<Arc<Inner>>);

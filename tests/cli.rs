@@ -289,3 +289,54 @@ fn a_first_password_that_does_not_do_is_refused_before_anything_is_made() {
         assert_eq!(fs::read_dir(&data).unwrap().count(), 0, "nothing is left behind");
     }
 }
+
+#[test]
+fn the_record_is_written_out_and_verified_with_a_server_and_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let audit = |args: &[&str]| run(dir.path(), "", &[&["audit"], args].concat());
+    let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    assert_eq!(audit(&["export", "--data-dir", data]).status.code(), Some(3));
+    fs::create_dir(data).unwrap();
+    let mut server = Some(Serving::on(data));
+    for (way, out) in
+        [("asked the running server", "one.jsonl"), ("opened the store; no server is running", "two.jsonl")]
+    {
+        // Something to tell: a password that was changed.
+        let reset = run(dir.path(), "", &["user", "reset-password", "admin", "--data-dir", data]);
+        assert_eq!(reset.status.code(), Some(0), "{}", text(&reset.stderr));
+        let out = file(out);
+        let export = audit(&["export", "--data-dir", data, "--out", &out]);
+        assert_eq!((export.status.code(), text(&export.stderr)), (Some(0), format!("({way})\n")));
+        assert!(!Path::new(&format!("{out}.part")).exists());
+        let piped = audit(&["export", "--data-dir", data]);
+        assert_eq!(text(&piped.stdout).lines().count(), fs::read_to_string(&out).unwrap().lines().count());
+        let whole = audit(&["verify", "--data-dir", data]);
+        assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+        assert!(text(&whole.stdout).contains("1 of 1 chains verified"), "{}", text(&whole.stdout));
+        server.take();
+    }
+    // What follows needs neither the server nor the data.
+    fs::remove_dir_all(data).unwrap();
+    let (one, two) = (file("one.jsonl"), file("two.jsonl"));
+    let whole = audit(&["verify", &two, "--against", &one]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stdout));
+    let shown = text(&whole.stdout);
+    assert!(shown.starts_with("whole   what belongs to no repository (chain registry): 2 events\n"), "{shown}");
+    let cut = audit(&["verify", &one, "--against", &two]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(text(&cut.stdout).contains("it has 1 events, and had 2 in the earlier export"), "{}", text(&cut.stdout));
+
+    let bad = file("bad.jsonl");
+    fs::write(&bad, fs::read_to_string(&two).unwrap().replacen("system", "nobody", 1)).unwrap();
+    let broken = audit(&["verify", &bad]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(text(&broken.stdout).contains("event 1 was changed"), "{}", text(&broken.stdout));
+    let json: serde_json::Value = serde_json::from_slice(&audit(&["verify", &bad, "--json"]).stdout).unwrap();
+    assert_eq!(json["chains"][0]["problems"][0]["fault"], "changed");
+    assert_eq!(json["chains"][0]["problems"][0]["seq"], 1);
+
+    assert_eq!(audit(&["verify", &file("missing")]).status.code(), Some(1));
+    assert_eq!(audit(&["export", "--since", "yesterday", "--data-dir", data]).status.code(), Some(2));
+}

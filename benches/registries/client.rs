@@ -74,8 +74,18 @@ pub(crate) struct Answer {
 impl Answer {
     /// The first header of this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).next()
+    }
+
+    /// All headers of this name.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+        lines.filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    /// Bytes of head and body, as they travelled.
+    pub(crate) fn size(&self) -> usize {
+        self.head.len() + self.body.len()
     }
 
     /// An error unless the status is one of these.
@@ -169,7 +179,30 @@ impl Connection {
         reference: &str,
         manifest: &Blob,
     ) -> Result<()> {
-        let headers = format!("{headers}Content-Type: {}\r\n", crate::content::MANIFEST);
+        self.push_typed(endpoint, headers, (repo, reference), crate::content::MANIFEST, manifest).await
+    }
+
+    /// Pushes an index.
+    pub(crate) async fn push_index(
+        &mut self,
+        endpoint: &Endpoint,
+        headers: &str,
+        repo: &str,
+        reference: &str,
+        index: &Blob,
+    ) -> Result<()> {
+        self.push_typed(endpoint, headers, (repo, reference), crate::content::INDEX, index).await
+    }
+
+    async fn push_typed(
+        &mut self,
+        endpoint: &Endpoint,
+        headers: &str,
+        (repo, reference): (&str, &str),
+        media_type: &str,
+        manifest: &Blob,
+    ) -> Result<()> {
+        let headers = format!("{headers}Content-Type: {media_type}\r\n");
         let path = format!("/v2/{repo}/manifests/{reference}");
         let put = endpoint.head("PUT", &path, &headers, Some(manifest.bytes.len()));
         self.ask(&put, &manifest.bytes, false).await?.expect(&[201])?;

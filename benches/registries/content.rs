@@ -8,6 +8,8 @@ use serde_json::json;
 
 /// The media type of an image manifest.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of an index.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Bytes in a MiB.
 pub(crate) const MIB: usize = 1 << 20;
 
@@ -73,6 +75,47 @@ impl Blob {
             "annotations": { "number": number.to_string() },
         });
         Self::of(manifest.to_string().into())
+    }
+
+    /// What an application says of itself.
+    pub(crate) fn bundle() -> Self {
+        Self::of(Bytes::from_static(
+            br#"{"schemaVersion":"v1.0.0","name":"bench","version":"1.0.0","parameters":{},"images":{}}"#,
+        ))
+    }
+
+    /// The manifest that carries it.
+    pub(crate) fn bundle_manifest(bundle: &Self) -> Self {
+        let config = describe("application/vnd.cnab.config.v1+json", &bundle.digest, bundle.bytes.len());
+        Self::of(
+            json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [] }).to_string().into(),
+        )
+    }
+
+    /// An application of this bundle, whose first image is the invocation image.
+    pub(crate) fn application(bundle: &Self, images: &[Self]) -> Self {
+        let entry = |manifest: &Self, role: &str, name: Option<usize>| {
+            let mut entry = describe(MANIFEST, &manifest.digest, manifest.bytes.len());
+            entry["annotations"] = json!({ "io.cnab.manifest.type": role });
+            if let Some(name) = name {
+                entry["annotations"]["io.cnab.component.name"] = format!("component-{name}").into();
+            }
+            entry
+        };
+        let mut manifests = vec![entry(bundle, "config", None)];
+        manifests.extend(images.iter().enumerate().map(|(number, image)| match number {
+            0 => entry(image, "invocation", None),
+            _ => entry(image, "component", Some(number)),
+        }));
+        let annotations = json!({
+            "io.cnab.runtime_version": "v1.0.0", "io.docker.type": "app", "io.docker.app.format": "cnab",
+            "org.opencontainers.artifactType": "application/vnd.cnab.manifest.v1",
+            "org.opencontainers.image.title": "bench", "org.opencontainers.image.version": "1.0.0",
+        });
+        let index = json!({
+            "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests, "annotations": annotations,
+        });
+        Self::of(index.to_string().into())
     }
 }
 

@@ -207,6 +207,8 @@ pub(crate) enum Asked {
     RateOverSlower([&'static str; 2], f64),
     /// At most this much memory, in MiB.
     PeakAtMost(f64),
+    /// 99 of 100 operations take at most this, in ms.
+    P99AtMost(f64),
 }
 
 impl Asked {
@@ -234,6 +236,10 @@ impl Asked {
             Self::PeakAtMost(limit) => {
                 let is = ours.and_then(Cell::peak).map(|is| (figure(is), is <= limit));
                 (format!("peak ≤ {limit} MiB"), is)
+            }
+            Self::P99AtMost(limit) => {
+                let is = ours.and_then(Cell::latency).map(|(_, is)| (figure(is), is <= limit));
+                (format!("p99 ≤ {limit} ms"), is)
             }
         }
     }

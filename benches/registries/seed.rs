@@ -58,6 +58,7 @@ impl Store {
         };
         let blobs = Blobs::open(data, limits, clock.clone(), named)?;
         let settings = Settings {
+            create_on_push: true,
             accept_incomplete: true,
             lease: Duration::from_hours(24),
             untagged: None,

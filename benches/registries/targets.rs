@@ -153,6 +153,11 @@ impl Target {
         Ok(line)
     }
 
+    /// Name and password, where there is an account.
+    pub(crate) fn account(&self) -> Option<&(String, String)> {
+        self.account.as_ref()
+    }
+
     /// The header line with name and password, where there is an account.
     pub(crate) fn basic(&self) -> String {
         self.account.as_ref().map_or(String::new(), |(name, password)| {

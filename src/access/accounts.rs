@@ -262,7 +262,7 @@ impl Access {
                 }
                 account::put(tx, &account);
                 let Account { name, id, kind, .. } = account.clone();
-                record.put(tx, 0, None, Happening::AccountCreated { account: name, id, kind, by_push_to: None });
+                record.put(tx, 0, None, Happening::AccountCreated { account: name, id, kind, by_push_to: None })?;
                 Ok(Some(Created::New(account.clone())))
             });
             match made.await? {
@@ -316,7 +316,7 @@ impl Access {
                 admin: admin.then_some(after.admin),
                 full_name: after.full_name != before.full_name,
             };
-            record.put(tx, 0, None, what);
+            record.put(tx, 0, None, what)?;
             Ok(after)
         })
         .await
@@ -342,7 +342,7 @@ impl Access {
             }
             account::delete(tx, &account)?;
             let Account { name, id, kind, .. } = account.clone();
-            record.put(tx, 0, None, Happening::AccountDeleted { account: name, id, kind });
+            record.put(tx, 0, None, Happening::AccountDeleted { account: name, id, kind })?;
             Ok(account)
         });
         let gone = gone.await?;
@@ -441,7 +441,7 @@ impl Access {
             let account = self.sign_in(account, old, peer).await?;
             seen = Some(account.revision);
             let principal = Principal::User { name: account.name, admin: account.admin };
-            actor = Actor { principal, address: Some(peer.to_string()) };
+            actor = Actor { address: Some(peer.to_string()), ..Actor::new(principal) };
         }
         self.set_password(account, seen, new, actor).await?;
         tracing::info!(account, "password changed");
@@ -479,8 +479,9 @@ impl Access {
             sign_out(tx, &mut account, now)?;
             account::put(tx, &account);
             let what = Happening::PasswordChanged { account: owned.clone() };
-            let Actor { principal, address } = actor.clone();
-            event::put(tx, None, &Event { id, time: now, actor: principal, address, what });
+            let Actor { principal, address, agent, via } = actor.clone();
+            let event = Event { address, agent, via, ..Event::new(id, now, principal, what) };
+            event::append(tx, None, &[event])?;
             Ok(())
         });
         written.await?;

@@ -37,7 +37,7 @@ impl Access {
         let token = self.0.keys.sign(sub, revision, through, scopes.clone(), issued_at, expires_in.as_secs());
         // A client that refreshes keeps the refresh token that it has.
         let refresh = match &identity {
-            Some(identity) if offline && !refreshed => match self.new_refresh_token(identity, client).await {
+            Some(identity) if offline && !refreshed => match self.new_refresh_token(identity, client, peer).await {
                 Ok(refresh) => Some(refresh),
                 // Pulls and deletes must still be possible; the client keeps the password instead.
                 Err(AccessError::Store(MetaError::DiskFull)) => None,

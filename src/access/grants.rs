@@ -72,7 +72,7 @@ impl Access {
                 grant::put(tx, at, team.id, level);
                 let (place, organization) = (place.clone(), organization.clone());
                 let what = Happening::GrantSet { place, organization, team: team.name, level, was };
-                record.put(tx, 0, at.repo(), what);
+                record.put(tx, 0, at.repo(), what)?;
             }
             Ok(was)
         })
@@ -98,7 +98,7 @@ impl Access {
             if let Some(was) = was {
                 grant::delete(tx, at, team.id);
                 let (place, organization) = (place.clone(), organization.clone());
-                record.put(tx, 0, at.repo(), Happening::GrantRemoved { place, organization, team: team.name, was });
+                record.put(tx, 0, at.repo(), Happening::GrantRemoved { place, organization, team: team.name, was })?;
             }
             Ok(was)
         })

@@ -5,6 +5,7 @@
 //!   `throttle` slows down who guesses;
 //! - `grant` answers the token service, `token` signs and verifies bearer tokens, `refresh` keeps refresh tokens;
 //! - [`decide`](mod@decide) says what a caller may do;
+//! - [`refusals`] puts on record what was refused;
 //! - `accounts` makes, changes and deletes accounts, `htpasswd` imports them; `organizations` has members and teams,
 //!   `grants` what teams may, `rights` what that comes to, `report` all of it as a list;
 //! - `personal_tokens` are passwords for machines;
@@ -36,6 +37,7 @@ pub mod password;
 pub mod personal_tokens;
 mod record;
 mod refresh;
+pub mod refusals;
 pub mod report;
 pub mod rights;
 pub mod session;
@@ -161,6 +163,7 @@ struct Inner {
     sign_ins: sign_in::SignIns,
     keys: token::Keys,
     tokens: sign_in::Tokens,
+    refusals: refusals::Refusals,
     standings: rights::Standings,
     uses: personal_tokens::Uses,
 }
@@ -192,6 +195,7 @@ impl Access {
         mut authenticators: Vec<Box<dyn authenticator::Authenticator>>,
     ) -> Result<Self, AccessError> {
         let keys = token::open(&meta, clock.now())?;
+        let refusals = refusals::Refusals::new(meta.clone(), clock.clone());
         let passwords = Arc::new(password::Passwords::new());
         authenticators.push(Box::new(authenticator::Local::new(meta.clone(), Arc::clone(&passwords))));
         Ok(Self(Arc::new(Inner {
@@ -204,9 +208,15 @@ impl Access {
             sign_ins: sign_in::SignIns::new(),
             keys,
             tokens: sign_in::Tokens::new(),
+            refusals,
             standings: rights::Standings::default(),
             uses: personal_tokens::Uses::default(),
         })))
+    }
+
+    /// What puts refusals on record.
+    pub fn refusals(&self) -> &refusals::Refusals {
+        &self.0.refusals
     }
 
     /// The registry's id: the audience of its tokens.

@@ -99,7 +99,7 @@ impl Access {
             let member = Member { owner, since: before.map_or(record.now, |member| member.since) };
             organization::put_member(tx, &organization, &name, &member);
             let (organization, account) = (organization.clone(), name.clone());
-            record.put(tx, 0, None, Happening::MemberAdded { organization, team: None, account, owner });
+            record.put(tx, 0, None, Happening::MemberAdded { organization, team: None, account, owner })?;
             Ok(member)
         })
         .await
@@ -118,7 +118,7 @@ impl Access {
             }
             organization::remove_member(tx, &organization, &name)?;
             let (organization, account) = (organization.clone(), name.clone());
-            record.put(tx, 0, None, Happening::MemberRemoved { organization, team: None, account });
+            record.put(tx, 0, None, Happening::MemberRemoved { organization, team: None, account })?;
             Ok(true)
         })
         .await
@@ -213,7 +213,7 @@ impl Access {
             is_free(tx, &new.organization, &new.name)?;
             organization::put_team(tx, &new, None);
             let (organization, team) = (new.organization.clone(), new.name.clone());
-            record.put(tx, 0, None, Happening::TeamCreated { organization, team, id: new.id });
+            record.put(tx, 0, None, Happening::TeamCreated { organization, team, id: new.id })?;
             Ok(new.clone())
         })
         .await
@@ -253,7 +253,7 @@ impl Access {
             }
             organization::put_team(tx, &after, was.as_deref());
             let (organization, team) = (organization.clone(), after.name.clone());
-            record.put(tx, 0, None, Happening::TeamChanged { organization, team, was });
+            record.put(tx, 0, None, Happening::TeamChanged { organization, team, was })?;
             Ok(after)
         })
         .await
@@ -271,7 +271,7 @@ impl Access {
                 organization::delete_team(tx, &team);
                 team
             };
-            record.put(tx, 0, None, Happening::TeamDeleted { organization, team: name, id });
+            record.put(tx, 0, None, Happening::TeamDeleted { organization, team: name, id })?;
             Ok(())
         })
         .await?;
@@ -348,7 +348,7 @@ impl Access {
             if organization::member(tx, &organization, &name)?.is_none() {
                 let member = Member { owner: false, since: record.now };
                 organization::put_member(tx, &organization, &name, &member);
-                record.put(tx, 0, None, added(None));
+                record.put(tx, 0, None, added(None))?;
             }
             let teams = organization::teams_of(tx, &name, Some(&organization), None, MAX_TEAMS_OF_MEMBER)?;
             if teams.len() == MAX_TEAMS_OF_MEMBER {
@@ -358,7 +358,7 @@ impl Access {
                 )));
             }
             organization::put_team_member(tx, &team, &name);
-            record.put(tx, 1, None, added(Some(&team)));
+            record.put(tx, 1, None, added(Some(&team)))?;
             Ok(true)
         })
         .await
@@ -383,7 +383,7 @@ impl Access {
             }
             organization::remove_team_member(tx, &organization, team.id, &name);
             let (organization, account) = (organization.clone(), name.clone());
-            record.put(tx, 0, None, Happening::MemberRemoved { organization, team: Some(team.name), account });
+            record.put(tx, 0, None, Happening::MemberRemoved { organization, team: Some(team.name), account })?;
             Ok(true)
         })
         .await

@@ -211,7 +211,7 @@ impl Access {
             }
             personal_token::put(tx, &hash, &stored);
             let PersonalToken { owner: account, label, scope, .. } = stored.clone();
-            record.put(tx, 0, None, Happening::TokenCreated { account, token: hash, label, scope });
+            record.put(tx, 0, None, Happening::TokenCreated { account, token: hash, label, scope })?;
             Ok(())
         })
         .await?;
@@ -242,7 +242,7 @@ impl Access {
                 if after != before {
                     personal_token::put(tx, &hash, &after);
                     let PersonalToken { owner: account, label, active, .. } = after.clone();
-                    record.put(tx, 0, None, Happening::TokenChanged { account, token: hash, label, active });
+                    record.put(tx, 0, None, Happening::TokenChanged { account, token: hash, label, active })?;
                 }
                 Ok(after)
             })
@@ -260,7 +260,7 @@ impl Access {
             let token = owned(personal_token::get(tx, &hash)?, owner.as_deref())?;
             personal_token::delete(tx, &hash, &token);
             let PersonalToken { owner: account, label, .. } = token;
-            record.put(tx, 0, None, Happening::TokenDeleted { account, token: hash, label });
+            record.put(tx, 0, None, Happening::TokenDeleted { account, token: hash, label })?;
             Ok(())
         })
         .await
@@ -344,6 +344,11 @@ impl Access {
         let identity = self.through(&hash)?.filter(|identity| identity.account.name == name);
         let Some(identity) = identity else {
             tracing::warn!(address = %peer, "an access token was refused");
+            // Its owner's, if it is still there; else that of who is named, as with a wrong password.
+            let owner = self.0.meta.read(|tx| personal_token::get(tx, &hash))?.map(|token| token.owner);
+            if let Some(account) = self.account(owner.as_deref().unwrap_or(name))? {
+                self.refused_credentials("access_token", &account.name, peer, "the access token does not work");
+            }
             return Err(AccessError::Refused(
                 "the access token does not work: it was deleted or switched off, has expired, or belongs to another user \
                  than the one named"

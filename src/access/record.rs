@@ -17,12 +17,19 @@ pub(super) struct Record {
 
 impl Record {
     /// Writes an event. A closure's `n`-th has its own id, in order.
-    pub(super) fn put(&self, tx: &mut WriteTx, n: u8, repo: Option<RepoId>, what: Happening) {
+    pub(super) fn put(
+        &self,
+        tx: &mut WriteTx,
+        n: u8,
+        repo: Option<RepoId>,
+        what: Happening,
+    ) -> Result<(), AccessError> {
         let mut id = self.id;
         // Behind the six bytes of the time; the rest tells changes of one millisecond apart.
         id.0[6] = n;
-        let Actor { principal, address } = self.actor.clone();
-        event::put(tx, repo, &Event { id, time: self.now, actor: principal, address, what });
+        let Actor { principal, address, agent, via } = self.actor.clone();
+        let event = Event { address, agent, via, ..Event::new(id, self.now, principal, what) };
+        Ok(event::append(tx, repo, &[event])?)
     }
 }
 

@@ -7,12 +7,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use super::sign_in::Identity;
+use super::sign_in::{Identity, principal};
 use super::{Access, AccessError};
-use crate::base::Secret;
 use crate::base::id::random;
+use crate::base::{EventId, Secret};
 use crate::meta::account::{self, RefreshHash};
+use crate::meta::event;
+use crate::model::Event;
 use crate::model::account::RefreshToken;
+use crate::model::event::Happening;
 
 /// How long a refresh token works.
 const LIFE: Duration = Duration::from_hours(90 * 24);
@@ -28,7 +31,12 @@ fn hash(token: &str) -> RefreshHash {
 
 impl Access {
     /// Makes a refresh token for an account that has just signed in.
-    pub(super) async fn new_refresh_token(&self, for_: &Identity, mut client: String) -> Result<Secret, AccessError> {
+    pub(super) async fn new_refresh_token(
+        &self,
+        for_: &Identity,
+        mut client: String,
+        peer: IpAddr,
+    ) -> Result<Secret, AccessError> {
         let Identity { account, through } = for_;
         client.truncate(client.floor_char_boundary(MAX_CLIENT));
         let text = BASE64.encode(random::<32>());
@@ -39,11 +47,19 @@ impl Access {
             revision: account.revision,
             issued: now,
             expires: now.plus(LIFE),
-            client,
+            client: client.clone(),
             through: through.as_ref().map(|through| through.token),
+        };
+        let what = Happening::SignedIn { account: account.name.clone() };
+        let signed_in = Event {
+            address: Some(peer.to_string()),
+            agent: Some(client).filter(|client| !client.is_empty()),
+            via: through.as_ref().map(|through| through.name()),
+            ..Event::new(EventId::at(now), now, principal(account), what)
         };
         let written = self.0.meta.write(move |tx| {
             account::put_refresh(tx, &hash, &row, now)?;
+            event::append(tx, None, std::slice::from_ref(&signed_in))?;
             Ok::<_, AccessError>(())
         });
         written.await?;
@@ -76,8 +92,12 @@ impl Access {
                 self.note_use(&hash, peer, client);
                 Ok(identity)
             }
-            _ => {
+            found => {
                 tracing::debug!(address = %peer, "refresh token refused");
+                if let Some((_, account)) = found {
+                    let because = "the refresh token is not valid any more";
+                    self.refused_credentials("refresh_token", &account.name, peer, because);
+                }
                 Err(AccessError::Refused("the refresh token is not valid any more; sign in again".into()))
             }
         }

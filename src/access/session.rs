@@ -10,11 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 use super::{Access, AccessError, sign_in};
 use crate::base::id::random;
-use crate::base::{Secret, Timestamp};
+use crate::base::{EventId, Secret, Timestamp};
 use crate::meta::session::{self, SessionHash, SessionRow};
-use crate::meta::{Engine, MetaError, WriteError};
-use crate::model::Caller;
+use crate::meta::{Engine, MetaError, WriteError, event};
 use crate::model::account::Account;
+use crate::model::event::Happening;
+use crate::model::{Caller, Event};
 
 /// A session that is not used for so long has ended.
 pub const IDLE: Duration = Duration::from_hours(12);
@@ -117,7 +118,17 @@ impl Access {
             agent: user_agent[..user_agent.floor_char_boundary(MAX_AGENT)].to_owned(),
         };
         let (key, stored) = (hash(&token), row.clone());
-        let written = self.0.meta.write(move |tx| Ok::<_, AccessError>(session::open(tx, &key, &stored)?));
+        let actor = sign_in::principal(&account);
+        let signed_in = Event {
+            address: Some(row.address.clone()),
+            agent: Some(row.agent[..row.agent.floor_char_boundary(Event::AGENT)].to_owned()),
+            ..Event::new(EventId::at(now), now, actor, Happening::SignedIn { account: account.name.clone() })
+        };
+        let written = self.0.meta.write(move |tx| {
+            session::open(tx, &key, &stored)?;
+            event::append(tx, None, std::slice::from_ref(&signed_in))?;
+            Ok::<_, AccessError>(())
+        });
         written.await?;
         let session = Session::of(&account, &row, &token);
         tracing::info!(account = account.name, address = %peer, "signed in to the pages");

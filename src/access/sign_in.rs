@@ -10,6 +10,7 @@ use super::authenticator::Answer;
 use super::cache::Bounded;
 use super::password::{self, MAX_ACCOUNT, MAX_PASSWORD, Proof, is_imported};
 use super::personal_tokens::is_token;
+use super::refusals::Refusal;
 use super::throttle::Source;
 use super::token::Claims;
 use super::{Access, AccessError};
@@ -186,6 +187,7 @@ impl Access {
         match account {
             Some(account) if right && !account.can_sign_in() => {
                 tracing::warn!(account = account.name, address = %peer, "sign-in to an account that is not active");
+                self.refused_credentials("sign_in", &account.name, peer, "the account is not active");
                 Err(AccessError::Refused(format!(
                     "the account {} is not active; ask an administrator of this registry",
                     account.name
@@ -203,6 +205,7 @@ impl Access {
                 inner.throttle.failed(&attempt.name, attempt.from, (attempt.proof, revision), now);
                 if let Some(account) = account {
                     tracing::warn!(account = account.name, address = %peer, "wrong password");
+                    self.refused_credentials("sign_in", &account.name, peer, "the password is not right");
                 } else {
                     // The name is left out: people type passwords into the wrong field.
                     tracing::warn!(address = %peer, "sign-in to an account that does not exist");
@@ -249,10 +252,10 @@ impl Access {
 
     /// Whom a bearer token stands for.
     pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        self.check_bearer(token).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
+        self.check_bearer(token, peer).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
     }
 
-    fn check_bearer(&self, token: &Secret<&str>) -> Result<Caller, AccessError> {
+    fn check_bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
         let verified = self.verify_bearer(token.reveal())?;
         let token = Some(Arc::clone(&verified.scopes));
         if verified.account.is_empty() {
@@ -277,8 +280,30 @@ impl Access {
                 }
                 Ok(Caller { principal, token, through })
             }
-            _ => Err(AccessError::Refused("the account has changed since the token was issued; sign in again".into())),
+            _ => {
+                let because = "the account has changed since the token was issued; sign in again";
+                // Asked for again: a personal access token that works no more leads to nobody.
+                if let Some(account) = self.account(&verified.account)? {
+                    self.refused_credentials("bearer_token", &account.name, peer, because);
+                }
+                Err(AccessError::Refused(because.into()))
+            }
         }
+    }
+
+    /// Puts on record that credentials of an account that exists were refused. Nobody is signed in then, so the actor is
+    /// nobody.
+    pub(super) fn refused_credentials(&self, operation: &'static str, account: &str, peer: IpAddr, because: &str) {
+        self.0.refusals.note(Refusal {
+            actor: Principal::Anonymous,
+            address: Some(peer.to_string()),
+            agent: None,
+            via: None,
+            repo: None,
+            operation,
+            account: Some(account.to_owned()),
+            reason: because.to_owned(),
+        });
     }
 
     fn verify_bearer(&self, token: &str) -> Result<Arc<Verified>, AccessError> {

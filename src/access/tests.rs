@@ -290,6 +290,34 @@ async fn a_change_of_password_is_an_event_with_its_actor() {
 }
 
 #[tokio::test]
+async fn refused_credentials_of_accounts_that_exist_are_on_record() {
+    let house = house_of(Mode::Strict, false);
+    let answer = house.token(password("alice"), "", true).await.unwrap();
+    refused(house.sign_in("alice", "wrong", HERE).await);
+    refused(house.sign_in("hunter2", "wrong", HERE).await);
+    house.access.change_password("alice", Some((secret(PASSWORD), address(HERE))), secret("a new one")).await.unwrap();
+    for _ in 0..100 {
+        refused(house.show(&answer.token).await);
+    }
+    house.access.refusals().flush().await.unwrap();
+    let events = house.access.0.meta.read(|tx| crate::meta::event::list(tx, 100)).unwrap();
+    let (mut told, mut rows) = (std::collections::BTreeMap::new(), 0);
+    for event in &events {
+        let text = serde_json::to_string(event).unwrap();
+        assert!(!text.contains("hunter2") && !text.contains("wrong\""), "{text}");
+        if let Happening::Refused { operation, account, times, .. } = &event.what {
+            assert_eq!((account.as_deref(), event.address.as_deref()), (Some("alice"), Some(HERE)));
+            *told.entry(operation.as_str()).or_insert(0) += times;
+            rows += 1;
+        }
+    }
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), [("bearer_token", 100), ("sign_in", 1)]);
+    assert!(rows <= 3, "the same is counted: {rows} rows");
+    let signed_in = events.iter().find(|event| matches!(event.what, Happening::SignedIn { .. })).unwrap();
+    assert_eq!((signed_in.actor.name(), signed_in.address.as_deref()), ("alice", Some(HERE)), "docker login");
+}
+
+#[tokio::test]
 async fn passwords_are_changed_only_by_those_who_may() {
     let house = house();
     let old = |text: &str| Some((secret(text), address(HERE)));

@@ -34,6 +34,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Reads a time as people and clients write it: RFC 3339, or a date (its beginning, UTC).
+    pub fn parse(text: &str) -> Option<Self> {
+        let time = text.parse::<jiff::Timestamp>().or_else(|_| format!("{text}T00:00:00Z").parse()).ok()?;
+        u64::try_from(time.as_millisecond()).ok().map(Self)
+    }
+
     /// Whole seconds since the Unix epoch, as JWTs and certificates count.
     pub fn seconds(self) -> u64 {
         self.0 / 1000

@@ -256,6 +256,8 @@ settings! {
         storage: Storage;
         /// Garbage collection.
         gc: Gc;
+        /// The record of what happened: activity, events, audit.
+        audit: Audit;
     }
 }
 
@@ -323,6 +325,30 @@ settings! {
     }
 }
 
+settings! {
+    /// The record of what happened: activity, events, audit.
+    Audit in "audit" {
+        /// Days for which events are kept. What is older is removed, and a signed checkpoint stands in its place.
+        /// 0: whatever their age.
+        keep_days: u64 = 400, from 0 to 36_500;
+        /// How many events of each repository are kept, and of what belongs to none: the newest. A million take some
+        /// 700 MB. 0: however many.
+        keep_events: u64 = 1_000_000, from 0 to 1_000_000_000_000;
+    }
+}
+
+impl Audit {
+    /// For how long events are kept; `None` when for ever.
+    pub fn time(&self) -> Option<Duration> {
+        (self.keep_days > 0).then(|| Duration::from_secs(self.keep_days.saturating_mul(86_400)))
+    }
+
+    /// How many events of each chain are kept; `None` when all.
+    pub fn events(&self) -> Option<u64> {
+        (self.keep_events > 0).then_some(self.keep_events)
+    }
+}
+
 impl Gc {
     /// The lease as a duration.
     pub fn lease(&self) -> Duration {
@@ -342,8 +368,8 @@ impl Gc {
 
 impl Config {
     /// The file's sections in its order; the first is its top.
-    pub const SECTIONS: [Section; 5] =
-        [Self::SECTION, Limits::SECTION, Uploads::SECTION, Storage::SECTION, Gc::SECTION];
+    pub const SECTIONS: [Section; 6] =
+        [Self::SECTION, Limits::SECTION, Uploads::SECTION, Storage::SECTION, Gc::SECTION, Audit::SECTION];
 
     /// Every key, in the file's order.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
@@ -358,6 +384,7 @@ impl Config {
         complaints.extend(self.uploads.out_of_range());
         complaints.extend(self.storage.out_of_range());
         complaints.extend(self.gc.out_of_range());
+        complaints.extend(self.audit.out_of_range());
         let mut complain = |key: &str, message: String| complaints.push(Complaint { key: key.to_owned(), message });
         if let Some(fqdn) = &self.fqdn
             && !is_dns_name(fqdn)

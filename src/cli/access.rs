@@ -32,7 +32,7 @@ Examples:
         repo: String,
     },
     /// List the teams that have rights on a repository, or on a whole namespace
-    #[command(after_help = "Example:\n  msr-lite access ls lab/web")]
+    #[command(after_help = "Example:\n  msr-lite access ls 'lab/*'")]
     Ls {
         /// A repository, or a namespace as 'lab/*'
         #[arg(value_name = "PLACE")]
@@ -57,7 +57,7 @@ Examples:
         level: String,
     },
     /// Take a team's right away
-    #[command(after_help = "Example:\n  msr-lite access revoke lab/web lab/pages")]
+    #[command(after_help = "Example:\n  sudo msr-lite access revoke lab/web lab/dev")]
     Revoke {
         /// A repository, or a namespace as 'lab/*'
         #[arg(value_name = "PLACE")]
@@ -67,14 +67,14 @@ Examples:
         team: String,
     },
     /// Make a repository public: everybody who is signed in may pull, and others where the setting `anonymous` says so
-    #[command(after_help = "Example:\n  msr-lite access publish lab/web")]
+    #[command(after_help = "Example:\n  sudo msr-lite access publish lab/web")]
     Publish {
         /// The repository
         #[arg(value_name = "REPOSITORY")]
         repo: String,
     },
     /// Make a repository private
-    #[command(after_help = "Example:\n  msr-lite access unpublish lab/web")]
+    #[command(after_help = "Example:\n  sudo msr-lite access unpublish lab/web")]
     Unpublish {
         /// The repository
         #[arg(value_name = "REPOSITORY")]

@@ -5,6 +5,7 @@
 //! (`serve::admin`) and open the store only when no server runs; they say which they did.
 
 pub mod access;
+pub mod audit;
 pub mod ca;
 pub mod cert;
 pub mod config;
@@ -96,6 +97,9 @@ pub enum Command {
     /// Free the space of what nothing refers to, and see what waits
     #[command(subcommand)]
     Gc(gc::GcCommand),
+    /// The record of what happened: write it out, verify it
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Derive again from the stored content what lists show of it
     ///
     /// Every manifest is read, and what it is (an image, an application, a chart, …) and what it runs on is decided by
@@ -172,6 +176,7 @@ pub fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Cert(command) => cert::run(&context, command),
         Command::Trust(command) => trust::run(&context, command),
         Command::Gc(command) => gc::run(&context, command),
+        Command::Audit(command) => audit::run(&context, command),
         Command::Reindex => reindex::run(&context),
         Command::User(command) => user::run(&context, command),
         Command::Org(command) => org::run(&context, command),

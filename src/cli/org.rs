@@ -13,7 +13,7 @@ pub enum OrgCommand {
     /// List the organizations
     Ls,
     /// Show an organization and its members
-    #[command(after_help = "Example:\n  msr-lite org show lab")]
+    #[command(after_help = "Example:\n  msr-lite org show lab --json")]
     Show {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -32,7 +32,7 @@ Example:
         full_name: String,
     },
     /// Delete an organization, with its teams
-    #[command(after_help = "Example:\n  msr-lite org rm lab")]
+    #[command(after_help = "Example:\n  sudo msr-lite org rm lab --with-repositories")]
     Rm {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -42,7 +42,7 @@ Example:
         with_repositories: bool,
     },
     /// Make a user a member of an organization
-    #[command(after_help = "Example:\n  msr-lite org add-member lab alice --owner")]
+    #[command(after_help = "Example:\n  sudo msr-lite org add-member lab alice --owner")]
     AddMember {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -55,7 +55,7 @@ Example:
         owner: bool,
     },
     /// Take a user out of an organization and all its teams
-    #[command(after_help = "Example:\n  msr-lite org rm-member lab alice")]
+    #[command(after_help = "Example:\n  sudo msr-lite org rm-member lab alice")]
     RmMember {
         /// The organization
         #[arg(value_name = "ORG")]
@@ -77,7 +77,7 @@ pub enum TeamCommand {
         organization: String,
     },
     /// Show a team: its members, and where it has rights
-    #[command(after_help = "Example:\n  msr-lite team show lab/web")]
+    #[command(after_help = "Example:\n  msr-lite team show lab/dev")]
     Show {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -98,7 +98,7 @@ Example:
         description: String,
     },
     /// Change a team
-    #[command(after_help = "Example:\n  msr-lite team set lab/web --name pages")]
+    #[command(after_help = "Example:\n  sudo msr-lite team set lab/dev --name developers")]
     Set {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -111,14 +111,14 @@ Example:
         description: Option<String>,
     },
     /// Delete a team, and with it its rights
-    #[command(after_help = "Example:\n  msr-lite team rm lab/web")]
+    #[command(after_help = "Example:\n  sudo msr-lite team rm lab/dev")]
     Rm {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
         team: String,
     },
     /// Put a user into a team; one who is no member of the organization becomes one
-    #[command(after_help = "Example:\n  msr-lite team add-member lab/web alice")]
+    #[command(after_help = "Example:\n  sudo msr-lite team add-member lab/dev alice")]
     AddMember {
         /// The team
         #[arg(value_name = "ORG/TEAM")]
@@ -128,7 +128,7 @@ Example:
         user: String,
     },
     /// Take a user out of a team
-    #[command(after_help = "Example:\n  msr-lite team rm-member lab/web alice")]
+    #[command(after_help = "Example:\n  sudo msr-lite team rm-member lab/dev alice")]
     RmMember {
         /// The team
         #[arg(value_name = "ORG/TEAM")]

@@ -48,7 +48,7 @@ Examples:
         days: Option<u64>,
     },
     /// Switch a token on or off, or label it anew
-    #[command(after_help = "Example:\n  msr-lite token set ID --active false")]
+    #[command(after_help = "Example:\n  sudo msr-lite token set 2f6c… --active false")]
     Set {
         /// The token's id, as `token ls` shows it
         #[arg(value_name = "ID")]

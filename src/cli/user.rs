@@ -66,7 +66,7 @@ Examples:
         change: Change,
     },
     /// Delete a user
-    #[command(after_help = "Example:\n  msr-lite user rm alice")]
+    #[command(after_help = "Example:\n  sudo msr-lite user rm alice --with-repositories")]
     Rm {
         /// The name
         #[arg(value_name = "NAME")]

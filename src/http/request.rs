@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Uri, Version};
 
 use crate::base::Config;
+use crate::model::Event;
 use crate::pki::Pki;
 
 /// Context of one request, made by `http::service` before anything is parsed.
@@ -34,6 +35,12 @@ impl Context {
     pub fn base_url(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
     }
+}
+
+/// What a client calls itself, as far as events keep it.
+pub fn agent(headers: &HeaderMap) -> Option<&str> {
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    Some(&agent[..agent.floor_char_boundary(Event::AGENT)]).filter(|agent| !agent.is_empty())
 }
 
 /// The ends of a connection.

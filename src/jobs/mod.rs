@@ -3,6 +3,7 @@
 //! Handlers are idempotent and bounded: a job whose runner died is simply done again when its claim has run out.
 //! There is one file per handler.
 
+mod audit;
 mod certificate_renewal;
 mod garbage_collection;
 mod reindex;

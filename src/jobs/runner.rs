@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::{
-    certificate_renewal, garbage_collection, reindex, repository_removal, schedule, session_expiry, steady_time,
+    audit, certificate_renewal, garbage_collection, reindex, repository_removal, schedule, session_expiry, steady_time,
     upload_expiry, usage_flush,
 };
 use crate::access::Access;
@@ -183,6 +183,8 @@ impl Runner {
                 Task::UsageFlush => usage_flush::run(&runner.registry, runner.access.as_ref()).await,
                 Task::RepositoryRemoval => repository_removal::run(&runner.registry).await,
                 Task::Reindex => reindex::run(&runner.registry).await,
+                Task::AuditRetention => audit::retention(&runner.registry).await,
+                Task::AuditVerification => audit::verification(&runner.registry).await,
                 Task::SessionExpiry => session_expiry::run(&runner.registry, runner.clock.now()).await,
             }
         });

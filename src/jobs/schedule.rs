@@ -20,6 +20,8 @@ pub(super) fn all(settings: &Settings) -> Vec<(Task, Duration)> {
         (Task::SteadyTime, Duration::from_mins(10)),
         (Task::UsageFlush, Duration::from_mins(5)),
         (Task::SessionExpiry, Duration::from_hours(1)),
+        (Task::AuditRetention, Duration::from_hours(1)),
+        (Task::AuditVerification, Duration::from_hours(24)),
         (Task::GarbageCollection, settings.collect_every),
     ]
 }

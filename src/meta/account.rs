@@ -184,8 +184,8 @@ pub fn other_admin(tx: &impl Read, name: &str) -> Result<bool, MetaError> {
 ///
 /// # Errors
 /// [`MetaError`] when the store fails.
-pub fn number(tx: &mut WriteTx) -> Result<(), MetaError> {
-    // Earlier versions made but one.
+pub fn number(tx: &mut WriteTx) -> Result<bool, MetaError> {
+    // One step: earlier versions made but one.
     for mut account in list(tx, None, None, 200)? {
         if account.id == Uuid::NIL {
             let digest =
@@ -196,7 +196,7 @@ pub fn number(tx: &mut WriteTx) -> Result<(), MetaError> {
         }
         put(tx, &account);
     }
-    Ok(())
+    Ok(true)
 }
 
 fn name_in(key: &[u8], table: Table) -> Result<String, MetaError> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, KeyReader};
 use super::record::{decode, encode};
-use super::tables::{BLOB, BLOB_BODY, DOOMED, FILE, LINK, LINK_BY_DIGEST};
+use super::tables::{BLOB, BLOB_BODY, DOOMED, FILE, LINK, LINK_BY_DIGEST, Table};
 use super::{MetaError, Read, WriteTx, repo};
 use crate::base::{FileId, RepoId, Timestamp};
 use crate::oci::Digest;
@@ -166,12 +166,24 @@ pub fn in_range(
     to: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<(Digest, RepoId)>, MetaError> {
-    let rows = tx.range(LINK_BY_DIGEST, from, to, limit)?;
+    places(tx, LINK_BY_DIGEST, from, to, limit)
+}
+
+/// Digests with the repositories that have them, out of a table whose keys are digest and repository.
+pub(super) fn places(
+    tx: &impl Read,
+    table: Table,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<(Digest, RepoId)>, MetaError> {
+    let rows = tx.range(table, from, to, limit)?;
     rows.iter()
         .map(|(key, _)| {
             let mut key = KeyReader::new(key);
             let read = key.digest().zip(key.u64());
-            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a link's key does not read".into()))?;
+            let (digest, repo) =
+                read.ok_or_else(|| MetaError::Corrupt(format!("a key of {} does not read", table.name())))?;
             Ok((digest, RepoId(repo)))
         })
         .collect()

@@ -495,12 +495,30 @@ impl ReadTx {
         Ok(value.map(|value| f(value.value())))
     }
 
+    /// At most `limit` rows with `from <= key < to` (no upper bound when `to` is `None`), the last one first. For reading
+    /// alone: closures that write have what they need at the front of a range, or in a row of its own.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the store fails.
+    pub fn range_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, MetaError> {
+        match bounds(from, to) {
+            Some(bounds) => self.rows(table, bounds)?.rev().take(limit).collect(),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The rows within `bounds`, in key order.
     fn rows(
         &self,
         table: Table,
         bounds: Bounds<'_>,
-    ) -> Result<impl Iterator<Item = Result<Row, MetaError>>, MetaError> {
+    ) -> Result<impl DoubleEndedIterator<Item = Result<Row, MetaError>>, MetaError> {
         let rows = self.table(table)?.range::<&[u8]>(bounds).map_err(|error| self.fault(error))?;
         Ok(rows.map(|row| {
             let (key, value) = row.map_err(|error| self.fault(error))?;

@@ -40,9 +40,9 @@ pub struct ManifestRow {
     /// The invocation image that an application or CNAB bundle lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<Digest>,
-    /// Bytes of its body and of all that it refers to, each digest once: config and layers as their descriptors say,
-    /// children as they were counted here themselves (so a layer that two of them share counts for both), or by their
-    /// descriptors when they were not here yet. Taken at the last push or reindexing.
+    /// Bytes of its body and of all that it and its children refer to, each digest once: blobs as their descriptors
+    /// say, and children too when they were not here yet. Beyond 100 children (or 4 MiB of them) each counts by itself,
+    /// with what it may share. Taken at the last push or reindexing.
     #[serde(default)]
     pub content_size: u64,
     /// How many of its references were not here when it was last pushed.
@@ -278,15 +278,7 @@ pub fn in_range(
     to: Option<&[u8]>,
     limit: usize,
 ) -> Result<Vec<(Digest, RepoId)>, MetaError> {
-    let rows = tx.range(MANIFEST_BY_DIGEST, from, to, limit)?;
-    rows.iter()
-        .map(|(key, _)| {
-            let mut key = KeyReader::new(key);
-            let read = key.digest().zip(key.u64());
-            let (digest, repo) = read.ok_or_else(|| MetaError::Corrupt("a manifest's key does not read".into()))?;
-            Ok((digest, RepoId(repo)))
-        })
-        .collect()
+    super::blob::places(tx, MANIFEST_BY_DIGEST, from, to, limit)
 }
 
 fn pieces(size: u64) -> u64 {

@@ -1,8 +1,7 @@
 //! The schema's version, and the way from older ones to this one.
 //!
-//! Each step is one write closure that changes the rows and the version together, so that a crash leaves the store at
-//! one version or the next and never between. A step that must touch more rows than one closure may has to go in
-//! several steps, each of which leaves rows that it can find again.
+//! The last closure of each migration changes the version too. One that must touch more rows than one closure may goes in
+//! several, each of which leaves rows that the next can find again: after a crash it goes on where it was.
 //
 // To come with the first migration: a copy of the store (redb's persistent savepoint, or the file) that is kept until
 // every step has succeeded.
@@ -10,25 +9,25 @@
 use super::{Engine, MetaError, Read, WriteError, WriteTx, account, record, tables};
 
 /// The schema that this version of the program reads and writes.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// The row of [`tables::META`] with the version: a decimal number, written as a record.
 const KEY: &[u8] = b"schema";
 
-/// The way from each version to the next, oldest first: the first leads from version 1 to 2. The
-/// second (2 to 3) gives accounts their ids: organizations, teams and grants came in.
-const MIGRATIONS: &[Migration] = &[rows_of_lists, account::number];
+/// The way from each version to the next, oldest first: the first leads from version 1 to 2. The second (2 to 3) puts
+/// events in chains, the third (3 to 4) gives accounts their ids: organizations, teams and grants came in.
+const MIGRATIONS: &[Migration] = &[rows_of_lists, super::event::chain_old, account::number];
 
 const _: () = assert!(VERSION == 1 + MIGRATIONS.len() as u64, "every version but the first has its migration");
 
-/// One step from a version to the next.
-pub type Migration = fn(&mut WriteTx) -> Result<(), MetaError>;
+/// One bounded step from a version to the next; true when it was the last.
+pub type Migration = fn(&mut WriteTx) -> Result<bool, MetaError>;
 
 /// From 1 to 2: the rows of lists came in, which a program of version 1 would not keep. Nothing is done here; a job makes
 /// those of what is stored (`registry::reindex`), in bounded steps, while the registry serves.
 #[allow(clippy::unnecessary_wraps, reason = "other steps fail")]
-fn rows_of_lists(_: &mut WriteTx) -> Result<(), MetaError> {
-    Ok(())
+fn rows_of_lists(_: &mut WriteTx) -> Result<bool, MetaError> {
+    Ok(true)
 }
 
 /// Why a store cannot be used by this version of the program.
@@ -70,13 +69,18 @@ fn run(engine: &Engine, migrations: &'static [Migration]) -> Result<(), MigrateE
     };
     for (step, to) in migrations.iter().skip(done).zip(found + 1..) {
         tracing::info!(to, "migrating the metadata store");
-        engine
-            .write_blocking(move |tx| {
-                step(tx)?;
-                tx.put(tables::META, KEY, record::encode(&to));
-                Ok(())
-            })
-            .map_err(store)?;
+        let mut done = false;
+        while !done {
+            done = engine
+                .write_blocking(move |tx| {
+                    let done = step(tx)?;
+                    if done {
+                        tx.put(tables::META, KEY, record::encode(&to));
+                    }
+                    Ok(done)
+                })
+                .map_err(store)?;
+        }
     }
     Ok(())
 }
@@ -110,7 +114,7 @@ mod tests {
         let old = tx.get(tables::META, b"old")?.ok_or_else(|| MetaError::Corrupt("no old row".to_owned()))?;
         tx.delete(tables::META, b"old");
         tx.put(tables::META, b"new", old);
-        Ok(())
+        Ok(true)
     };
     const FAIL: Migration = |tx| {
         tx.put(tables::META, b"half", vec![1]);
@@ -134,7 +138,7 @@ mod tests {
     fn a_new_store_gets_the_version_and_keeps_it() {
         let engine = Engine::in_memory(Mode::Strict);
         migrate(&engine).unwrap();
-        assert_eq!(stored(&engine, KEY), Some(b"13".to_vec()));
+        assert_eq!(stored(&engine, KEY), Some(format!("1{VERSION}").into_bytes()));
         migrate(&engine).unwrap();
         assert_eq!(engine.commits(), 1);
     }
@@ -163,11 +167,37 @@ mod tests {
     }
 
     #[test]
+    fn a_migration_in_steps_goes_on_after_a_crash() {
+        const STEPS: Migration = |tx| {
+            let left = tx.range(tables::REFUSAL, &[], None, 2)?;
+            let Some((first, _)) = left.first() else { return Ok(true) };
+            tx.delete(tables::REFUSAL, first);
+            Ok(false)
+        };
+        const BREAKS: Migration = |tx| {
+            let done = STEPS(tx)? || tx.range(tables::REFUSAL, &[], None, 9)?.len() <= 1;
+            if done { Err(MetaError::Corrupt("a crash".to_owned())) } else { Ok(false) }
+        };
+        let engine = Engine::in_memory(Mode::Strict);
+        put(&engine, KEY, b"11");
+        let filled = engine.write_blocking::<_, MetaError>(|tx| {
+            (1..=5).for_each(|n| tx.put(tables::REFUSAL, &[n], vec![n]));
+            Ok(())
+        });
+        filled.unwrap();
+        let left = || engine.read(|tx| tx.range(tables::REFUSAL, &[], None, 9)).unwrap().len();
+        assert!(run(&engine, &[BREAKS]).is_err());
+        assert_eq!((left(), stored(&engine, KEY)), (2, Some(b"11".to_vec())));
+        run(&engine, &[STEPS]).unwrap();
+        assert_eq!((left(), stored(&engine, KEY)), (0, Some(b"12".to_vec())));
+    }
+
+    #[test]
     fn a_newer_store_is_refused_and_left_alone() {
         let engine = Engine::in_memory(Mode::Strict);
         put(&engine, KEY, b"17");
         let error = migrate(&engine).unwrap_err().to_string();
-        assert!(error.contains("schema version 7") && error.contains("up to 3;"), "{error}");
+        assert!(error.contains("schema version 7") && error.contains(&format!("up to {VERSION};")), "{error}");
         assert_eq!(stored(&engine, KEY), Some(b"17".to_vec()));
     }
 

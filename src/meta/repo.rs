@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::key::{Key, KeyReader};
 use super::order::{self, Merged, Sort, Weight};
 use super::record::{decode, encode};
-use super::tables::{META, REPO, REPO_BY_NAME, REPO_COUNTER, REPO_DELETED, REPO_LISTED, REPO_ORDER, REPO_README};
+use super::tables::{
+    META, REPO, REPO_BY_NAME, REPO_COUNTER, REPO_DELETED, REPO_GONE, REPO_LISTED, REPO_ORDER, REPO_README,
+};
 use super::{MetaError, Read, WriteTx, tag};
 use crate::base::{RepoId, Timestamp};
 use crate::oci::RepoName;
-use crate::oci::kind::Kind;
+use crate::oci::kind::{Group, Kind};
 
 /// Where the number of repositories is kept.
 const TOTAL: &[u8] = b"repositories";
@@ -189,6 +191,18 @@ pub fn contains(tx: &impl Read, id: RepoId) -> Result<Vec<(Kind, u64)>, MetaErro
     Ok(found)
 }
 
+/// The place by push time of a repository's newest unit, of the `kinds` that it contains. Signatures and their like
+/// follow what they are about: they are the newest only where there is nothing else.
+///
+/// # Errors
+/// When the store fails.
+pub fn newest(tx: &impl Read, id: RepoId, kinds: &[Kind]) -> Result<Option<Vec<u8>>, MetaError> {
+    let (about_others, things): (Vec<Kind>, Vec<Kind>) =
+        kinds.iter().partition(|kind| kind.about(None).group == Group::Trust);
+    let kinds = if things.is_empty() { about_others } else { things };
+    Ok(tag::units(tx, id, kinds, Sort::Pushed, None, 1).next_entry()?.map(|(place, _)| place))
+}
+
 /// Changes the row of a repository that is there.
 pub fn update(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
     tx.put(REPO, Key::new().u64(id.0).as_ref(), encode(row));
@@ -214,16 +228,49 @@ pub fn put_readme(tx: &mut WriteTx, id: RepoId, text: &str) {
 }
 
 /// Takes a repository out of sight: nothing finds it any more, its name is free, and its other rows wait for
-/// [`super::drain`].
+/// [`super::drain`]. Its name is remembered as gone until `until` (steady ms).
 ///
 /// # Errors
 /// When the store fails.
-pub fn bury(tx: &mut WriteTx, id: RepoId, row: &RepoRow, now: Timestamp) -> Result<(), MetaError> {
+pub fn bury(tx: &mut WriteTx, id: RepoId, row: &RepoRow, now: Timestamp, until: u64) -> Result<(), MetaError> {
+    tx.put(REPO_GONE, Key::new().text(row.name.as_str()).as_ref(), until.to_be_bytes().to_vec());
     tx.delete(REPO_BY_NAME, Key::new().text(row.name.as_str()).as_ref());
     update(tx, id, &RepoRow { deleted: Some(now), ..row.clone() });
     tx.put(REPO_DELETED, Key::new().u64(id.0).as_ref(), Vec::new());
     tx.add(META, TOTAL, -1);
     refresh(tx, id)
+}
+
+/// Until when (steady ms) a repository of this name counts as just deleted; 0 when it does not.
+///
+/// # Errors
+/// When the store fails.
+pub fn gone_until(tx: &impl Read, name: &RepoName) -> Result<u64, MetaError> {
+    let value = tx.get(REPO_GONE, Key::new().text(name.as_str()).as_ref())?;
+    Ok(value.and_then(|value| Some(u64::from_be_bytes(value.as_slice().try_into().ok()?))).unwrap_or(0))
+}
+
+/// Whether any name counts as just deleted, or did.
+///
+/// # Errors
+/// When the store fails.
+pub fn any_gone(tx: &impl Read) -> Result<bool, MetaError> {
+    Ok(!tx.range(REPO_GONE, &[], None, 1)?.is_empty())
+}
+
+/// Forgets at most `limit` names that are gone since long enough at `steady` (ms), among the first 10,000, and tells how
+/// many that were. (A name that stays longer refuses incomplete manifests only as long as its row says.)
+///
+/// # Errors
+/// When the store fails.
+pub fn forget_gone(tx: &mut WriteTx, steady: u64, limit: usize) -> Result<usize, MetaError> {
+    let over = |value: &[u8]| value.try_into().map_or(true, |until| u64::from_be_bytes(until) <= steady);
+    let rows = tx.range(REPO_GONE, &[], None, 10_000)?;
+    let over: Vec<_> = rows.into_iter().filter(|(_, value)| over(value)).take(limit).collect();
+    for (name, _) in &over {
+        tx.delete(REPO_GONE, name);
+    }
+    Ok(over.len())
 }
 
 /// At most `limit` deleted repositories whose rows are still to go.
@@ -329,8 +376,7 @@ pub fn is_listed(tx: &impl Read, id: RepoId) -> Result<bool, MetaError> {
 /// How a repository belongs into the lists.
 fn standing(tx: &impl Read, id: RepoId, row: &RepoRow, before: Option<&Listed>) -> Result<Listed, MetaError> {
     let kinds: Vec<Kind> = contains(tx, id)?.into_iter().map(|(kind, _)| kind).collect();
-    let newest = tag::units(tx, id, kinds.iter().copied(), Sort::Pushed, None, 1).next_entry()?;
-    let pushed = newest.and_then(|(place, _)| order::pushed_at(&place)).unwrap_or(row.created);
+    let pushed = newest(tx, id, &kinds)?.and_then(|place| order::pushed_at(&place)).unwrap_or(row.created);
     let size = u64::try_from(counted(tx, id, Counter::BlobBytes)?).unwrap_or(0);
     let size = match before {
         Some(before) if before.size.abs_diff(size) <= before.size / SIZE_STEP => before.size,

@@ -40,6 +40,9 @@ pub const REPO_LISTED: Table = Table("repo_listed");
 pub const REPO_ORDER: Table = Table("repo_order");
 /// repo → (): deleted repositories whose rows are still to go.
 pub const REPO_DELETED: Table = Table("repo_deleted");
+/// `repository name` → steady time in ms, raw u64: until when a push may still be on its way that began before the
+/// repository of this name was deleted.
+pub const REPO_GONE: Table = Table("repo_gone");
 
 /// repo, `tag` → [`super::tag::TagRow`].
 pub const TAG: Table = Table("tag");
@@ -90,9 +93,15 @@ pub const LEASE: Table = Table("lease");
 /// repo, digest → steady time in ms, raw u64: when this repository last lost a blob or manifest that it had.
 pub const LOST: Table = Table("lost");
 
-/// event id → [`crate::model::Event`].
+/// event id → [`crate::model::event::chain::Recorded`]: what happened, by time.
 pub const EVENT: Table = Table("event");
-/// repo, event id → (): the events of a repository, in order.
+/// chain (the repository's id, 0 for what belongs to none), u64 number → event id: the events of a chain, in order.
+pub const EVENT_BY_CHAIN: Table = Table("event_by_chain");
+/// chain → [`crate::model::event::chain::Head`]: where a chain ends.
+pub const EVENT_HEAD: Table = Table("event_head");
+/// chain → [`crate::model::event::chain::Checkpoint`]: where a chain begins whose oldest events were removed.
+pub const EVENT_CHECKPOINT: Table = Table("event_checkpoint");
+/// repo, event id → (): the events of a repository in schema 2; emptied by the migration to schema 3.
 pub const EVENT_BY_REPO: Table = Table("event_by_repo");
 
 /// job id → [`crate::model::Job`].
@@ -162,6 +171,7 @@ pub const ALL: &[Table] = &[
     REPO_LISTED,
     REPO_ORDER,
     REPO_DELETED,
+    REPO_GONE,
     TAG,
     TAG_BY_MANIFEST,
     TAG_HISTORY,
@@ -184,6 +194,9 @@ pub const ALL: &[Table] = &[
     LEASE,
     LOST,
     EVENT,
+    EVENT_BY_CHAIN,
+    EVENT_HEAD,
+    EVENT_CHECKPOINT,
     EVENT_BY_REPO,
     JOB,
     JOB_DUE,

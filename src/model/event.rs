@@ -1,5 +1,8 @@
 //! Events: what happened, in the past tense, versioned. Written in the transaction that made them true.
 
+pub mod chain;
+pub mod msr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{EventId, RepoId, Timestamp, Uuid};
@@ -23,8 +26,63 @@ pub struct Event {
     /// From which address, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// With which program, as it calls itself; at most [`Event::AGENT`] bytes of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// By which access token or policy, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// Whether it was done.
+    #[serde(default, skip_serializing_if = "Outcome::is_done")]
+    pub result: Outcome,
+    /// Why it was refused, or allowed: the decision's own sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What.
     pub what: Happening,
+}
+
+impl Event {
+    /// The most bytes of a program's name for itself.
+    pub const AGENT: usize = 128;
+    /// The most bytes of a reason.
+    pub const REASON: usize = 512;
+
+    /// Something that was done; whoever knows more of it sets the other fields.
+    pub fn new(id: EventId, time: Timestamp, actor: Principal, what: Happening) -> Self {
+        Self { id, time, actor, address: None, agent: None, via: None, result: Outcome::Done, reason: None, what }
+    }
+}
+
+/// Whether what an event tells of was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was.
+    #[default]
+    Done,
+    /// It was not: the registry said no.
+    Refused,
+}
+
+impl Outcome {
+    /// Its name in queries, exports and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Done, Self::Refused].into_iter().find(|outcome| outcome.as_str() == word)
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
 }
 
 /// What happened. Variants and fields are only ever added.
@@ -128,6 +186,41 @@ pub enum Happening {
     PasswordChanged {
         /// Whose.
         account: String,
+    },
+    /// Somebody signed in to the pages, or was given a token that lasts (`docker login`).
+    SignedIn {
+        /// Who.
+        account: String,
+    },
+    /// A manifest was pulled. Pulls are noted in memory and written down every few minutes, those of the same manifest by
+    /// the same name, account, address and program as one; a crash loses what was not written yet.
+    Pulled {
+        /// From where.
+        name: RepoName,
+        /// By which tag; `None` when by digest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<Tag>,
+        /// Which.
+        digest: Digest,
+        /// How often.
+        times: u64,
+        /// When for the first time; the event's own time is that of the last.
+        since: Timestamp,
+    },
+    /// Something was asked for and refused. Like refusals within a short time are one.
+    Refused {
+        /// In which repository, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<RepoName>,
+        /// What was asked for, as the access log names it: `put_manifest`, `sign_in`, `bearer_token`, …
+        operation: String,
+        /// Whose account it is about, where that is not the actor's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// How often.
+        times: u64,
+        /// When for the first time; the event's own time is that of the last.
+        since: Timestamp,
     },
     /// An account came into being.
     AccountCreated {
@@ -285,6 +378,75 @@ pub enum Happening {
         /// To what, in words.
         value: String,
     },
+}
+
+impl Happening {
+    /// The repository that it is about.
+    pub const fn repository(&self) -> Option<&RepoName> {
+        match self {
+            Self::RepositoryCreated { name, .. }
+            | Self::RepositoryChanged { name }
+            | Self::RepositoryDeleted { name, .. }
+            | Self::ManifestPushed { name, .. }
+            | Self::TagPushed { name, .. }
+            | Self::TagDeleted { name, .. }
+            | Self::ManifestDeleted { name, .. }
+            | Self::ManifestCollected { name, .. }
+            | Self::BlobDeleted { name, .. }
+            | Self::Pulled { name, .. }
+            | Self::GrantSet { place: Place::Repository(name), .. }
+            | Self::GrantRemoved { place: Place::Repository(name), .. }
+            | Self::VisibilityChanged { name, .. } => Some(name),
+            Self::Refused { name, .. } | Self::AccountCreated { by_push_to: name, .. } => name.as_ref(),
+            Self::PasswordChanged { .. }
+            | Self::SignedIn { .. }
+            | Self::AccountChanged { .. }
+            | Self::AccountDeleted { .. }
+            | Self::TeamCreated { .. }
+            | Self::TeamChanged { .. }
+            | Self::TeamDeleted { .. }
+            | Self::MemberAdded { .. }
+            | Self::MemberRemoved { .. }
+            | Self::GrantSet { .. }
+            | Self::GrantRemoved { .. }
+            | Self::TokenCreated { .. }
+            | Self::TokenChanged { .. }
+            | Self::TokenDeleted { .. }
+            | Self::SettingsChanged { .. } => None,
+        }
+    }
+
+    /// The account that it is about.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::PasswordChanged { account }
+            | Self::SignedIn { account }
+            | Self::AccountCreated { account, .. }
+            | Self::AccountChanged { account, .. }
+            | Self::AccountDeleted { account, .. }
+            | Self::MemberAdded { account, .. }
+            | Self::MemberRemoved { account, .. }
+            | Self::TokenCreated { account, .. }
+            | Self::TokenChanged { account, .. }
+            | Self::TokenDeleted { account, .. }
+            // An organization is an account.
+            | Self::TeamCreated { organization: account, .. }
+            | Self::TeamChanged { organization: account, .. }
+            | Self::TeamDeleted { organization: account, .. }
+            | Self::GrantSet { organization: account, .. }
+            | Self::GrantRemoved { organization: account, .. } => Some(account),
+            Self::Refused { account, .. } => account.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How often it happened.
+    pub const fn times(&self) -> u64 {
+        match self {
+            Self::Pulled { times, .. } | Self::Refused { times, .. } => *times,
+            _ => 1,
+        }
+    }
 }
 
 /// A member of an application that was pushed.

@@ -26,6 +26,10 @@ pub enum Task {
     Reindex,
     /// Remove the rows of sessions that have ended.
     SessionExpiry,
+    /// Remove events that need not be kept any more.
+    AuditRetention,
+    /// Verify the record of events.
+    AuditVerification,
 }
 
 impl Task {
@@ -40,6 +44,8 @@ impl Task {
             Self::RepositoryRemoval => "repository_removal",
             Self::Reindex => "reindex",
             Self::SessionExpiry => "session_expiry",
+            Self::AuditRetention => "audit_retention",
+            Self::AuditVerification => "audit_verification",
         }
     }
 }

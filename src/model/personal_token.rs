@@ -186,6 +186,13 @@ pub struct Through {
     pub expires: Option<Timestamp>,
 }
 
+impl Through {
+    /// What the record calls it: its label, or the beginning of its id when it has none.
+    pub fn name(&self) -> String {
+        if self.label.is_empty() { format!("token {}", hex::encode(&self.token.0[..6])) } else { self.label.clone() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

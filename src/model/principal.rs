@@ -90,12 +90,26 @@ pub struct Actor {
     pub principal: Principal,
     /// The client's address, where there is one.
     pub address: Option<String>,
+    /// What the client calls itself, where it says so.
+    pub agent: Option<String>,
+    /// By which access token or policy, where that is known.
+    pub via: Option<String>,
 }
 
 impl Actor {
+    /// A principal of whom no more is known.
+    pub fn new(principal: Principal) -> Self {
+        Self { principal, address: None, agent: None, via: None }
+    }
+
+    /// A caller, and the access token by which it came.
+    pub fn of(caller: &Caller) -> Self {
+        Self { via: caller.through.as_ref().map(|through| through.name()), ..Self::new(caller.principal.clone()) }
+    }
+
     /// The registry itself.
     pub fn system() -> Self {
-        Self { principal: Principal::System, address: None }
+        Self::new(Principal::System)
     }
 
     /// Whether it administers the registry.

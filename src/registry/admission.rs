@@ -165,7 +165,10 @@ impl Facts {
                         Some(repo) => lease::lost(tx, repo, &digest)?,
                     };
                     if noted.insert(digest) {
-                        let lost_lately = lost.is_some_and(|when| is_lately(when, steady));
+                        // A push that began before its repository was deleted, and ends after: it was told of parts
+                        // that went with the repository.
+                        let lost_lately = lost.is_some_and(|when| is_lately(when, steady))
+                            || steady < repo::gone_until(tx, &proposal.repo)?;
                         facts.missing.push(Missing { digest, lost_lately });
                     }
                 }

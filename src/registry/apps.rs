@@ -4,7 +4,7 @@
 mod living;
 mod pair;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::content::Look;
 use super::kinds::{self, summary_of};
@@ -132,6 +132,9 @@ const TAGS: usize = 100;
 const SHARED: usize = 10;
 /// Manifests that are asked whether they share a member, for all members together.
 const PARENTS: usize = 1_000;
+/// Platforms of multi-arch components that are listed, for all components together: each of thousands of components may
+/// be the same index of thousands of platforms.
+const PLATFORMS: usize = 5_000;
 /// Referrers of a Compose manifest among which the index of its images is looked for.
 const ATTACHED: usize = 200;
 /// The layer of a Compose application that is its file.
@@ -255,10 +258,11 @@ fn gather(
         None => &read,
     };
     let document = if kind == Kind::Compose { compose_file(&read) } else { bundle_document(&look, &read)? };
-    let mut shared = Sharing { tx, repo, own: digest, left: sharers };
+    let shared = Sharing { tx, repo, own: digest, left: sharers, known: HashMap::new() };
+    let mut gathering = Gathering { look, shared, platforms: HashMap::new(), left: PLATFORMS };
     let mut members = Vec::new();
     for child in index.children() {
-        members.push(member(&mut look, &mut shared, index, child)?);
+        members.push(gathering.member(index, child)?);
     }
     members.sort_by_key(|member| member.role);
     let document = match document {
@@ -330,35 +334,64 @@ pub(super) fn small_blob(
     Ok(Some((row, inline)))
 }
 
-/// A child of an application's index as its member.
-fn member<T: Read>(
-    look: &mut Look<'_, T>,
-    shared: &mut Sharing<'_, T>,
-    index: &Manifest,
-    child: &Descriptor,
-) -> Result<Member, RegistryError> {
-    let (role, name, original_name) = match role_of_child(index, child) {
-        ChildRole::CnabConfig => (MemberRole::Config, None, None),
-        ChildRole::CnabInvocation => (MemberRole::Invocation, None, None),
-        ChildRole::CnabComponent { name, original_name } => (MemberRole::Component, name, original_name),
-        // Compose names no service; whoever writes a title means it.
-        _ => (MemberRole::Component, child.annotation("org.opencontainers.image.title").map(str::to_owned), None),
-    };
-    let mut member = part(look, role, child)?;
-    member.name = name.unwrap_or_default();
-    member.original_name = original_name;
-    if role != MemberRole::Config {
-        member.shared_with = shared.by(&child.digest)?;
-    }
-    let Some(nested) = look.read(&child.digest)?.filter(|read| read.is_index) else { return Ok(member) };
-    for child in nested.children() {
-        if let ChildRole::Platform(platform) = role_of_child(&nested, child) {
-            let mut nested = part(look, MemberRole::Platform, child)?;
-            nested.platforms = vec![platform.to_string()];
-            member.children.push(nested);
+/// Gathers the members of an application, within bounds for all of them together.
+struct Gathering<'t, T> {
+    look: Look<'t, T>,
+    shared: Sharing<'t, T>,
+    /// The platforms of the multi-arch components that were come across.
+    platforms: HashMap<Digest, Vec<Member>>,
+    /// Platforms that may still be listed.
+    left: usize,
+}
+
+impl<T: Read> Gathering<'_, T> {
+    /// A child of the application's index as its member.
+    fn member(&mut self, index: &Manifest, child: &Descriptor) -> Result<Member, RegistryError> {
+        let (role, name, original_name) = match role_of_child(index, child) {
+            ChildRole::CnabConfig => (MemberRole::Config, None, None),
+            ChildRole::CnabInvocation => (MemberRole::Invocation, None, None),
+            ChildRole::CnabComponent { name, original_name } => (MemberRole::Component, name, original_name),
+            // Compose names no service; whoever writes a title means it.
+            _ => (MemberRole::Component, child.annotation("org.opencontainers.image.title").map(str::to_owned), None),
+        };
+        let mut member = part(&mut self.look, role, child)?;
+        member.name = name.unwrap_or_default();
+        member.original_name = original_name;
+        if role != MemberRole::Config {
+            member.shared_with = self.shared.by(&child.digest)?;
         }
+        member.children = self.platforms(&child.digest)?;
+        Ok(member)
     }
-    Ok(member)
+
+    /// The platforms of a multi-arch component; none of what is none, or once enough are listed.
+    fn platforms(&mut self, digest: &Digest) -> Result<Vec<Member>, RegistryError> {
+        if self.left == 0 {
+            return Ok(Vec::new());
+        }
+        let platforms: Vec<Member> = if let Some(known) = self.platforms.get(digest) {
+            known.iter().take(self.left).cloned().collect()
+        } else {
+            let read = self.look.read_within(digest)?.filter(|read| read.is_index);
+            let found = read.map_or(Ok(Vec::new()), |read| self.platforms_in(&read))?;
+            self.platforms.insert(*digest, found.clone());
+            found
+        };
+        self.left -= platforms.len();
+        Ok(platforms)
+    }
+
+    fn platforms_in(&mut self, index: &Manifest) -> Result<Vec<Member>, RegistryError> {
+        let mut platforms = Vec::new();
+        for child in index.children().take(self.left) {
+            if let ChildRole::Platform(platform) = role_of_child(index, child) {
+                let platform = platform.to_string();
+                platforms
+                    .push(Member { platforms: vec![platform], ..part(&mut self.look, MemberRole::Platform, child)? });
+            }
+        }
+        Ok(platforms)
+    }
 }
 
 /// What there is to say of any part, whatever its parent.
@@ -380,9 +413,9 @@ fn part<T: Read>(look: &mut Look<'_, T>, role: MemberRole, child: &Descriptor) -
     };
     if let Some(row) = manifest::get(look.tx, look.repo, digest)? {
         let summary = summary_of(look.tx, look.repo, digest, &row)?;
-        let needed = look.needed(digest)?;
-        part.size = needed.bytes();
-        if needed.missing.is_empty() {
+        let weight = look.weight(digest)?;
+        part.size = weight.bytes;
+        if weight.complete {
             part.state = MemberState::Present;
         }
         part.kind = Some(summary.kind);
@@ -403,10 +436,21 @@ struct Sharing<'t, T> {
     repo: RepoId,
     own: Digest,
     left: usize,
+    /// What was found before.
+    known: HashMap<Digest, Vec<Reference>>,
 }
 
 impl<T: Read> Sharing<'_, T> {
     fn by(&mut self, member: &Digest) -> Result<Vec<Reference>, RegistryError> {
+        if let Some(known) = self.known.get(member) {
+            return Ok(known.clone());
+        }
+        let found = self.find(member)?;
+        self.known.insert(*member, found.clone());
+        Ok(found)
+    }
+
+    fn find(&mut self, member: &Digest) -> Result<Vec<Reference>, RegistryError> {
         let parents = manifest::parents(self.tx, self.repo, member, self.left)?;
         self.left -= parents.len();
         let (mut tagged, mut untagged) = (BTreeSet::new(), BTreeSet::new());

@@ -78,6 +78,22 @@ impl Change {
         }
     }
 
+    /// What is asked for, as the access log names it.
+    pub(super) const fn verb(&self) -> &'static str {
+        match self {
+            Self::PublishBlob { .. } => "finish_upload",
+            Self::MountBlob { .. } => "mount_blob",
+            Self::PutManifest(_) => "put_manifest",
+            Self::DeleteTag(_) => "delete_tag",
+            Self::DeleteManifest(_) | Self::DeleteUnit(_) => "delete_manifest",
+            Self::DeleteBlob(_) => "delete_blob",
+            Self::CollectManifest(_) => "collect_manifest",
+            Self::CreateRepository(_) => "create_repository",
+            Self::ChangeRepository(_) => "change_repository",
+            Self::DeleteRepository => "delete_repository",
+        }
+    }
+
     /// Whether the repository may stand elsewhere in the lists afterwards. (Blobs that are pushed count with the manifest
     /// that follows them.)
     fn moves_repository(&self) -> bool {
@@ -204,8 +220,11 @@ impl Registry {
     pub async fn commit(&self, proposal: Proposal) -> Result<Committed, RegistryError> {
         let registry = self.clone();
         let stamp = Stamp::new(self);
-        let committed = self.meta().write(move |tx| run(&registry, &proposal, &stamp, tx)).await?;
-        Ok(committed)
+        let proposal = Arc::new(proposal);
+        let proposed = Arc::clone(&proposal);
+        let committed = self.meta().write(move |tx| run(&registry, &proposed, &stamp, tx)).await;
+        let committed = committed.map_err(RegistryError::from);
+        committed.inspect_err(|error| self.note_refusal(&proposal, error))
     }
 }
 
@@ -261,14 +280,14 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
 
     // Reaction.
     let happenings = std::mem::take(&mut step.happenings);
+    let Actor { principal, address, agent, via } = &proposal.actor;
     let events = happenings.into_iter().map(|what| Event {
-        id: step.next_id(),
-        time: stamp.now,
-        actor: proposal.actor.principal.clone(),
-        address: proposal.actor.address.clone(),
-        what,
+        address: address.clone(),
+        agent: agent.clone(),
+        via: via.clone(),
+        ..Event::new(step.next_id(), stamp.now, principal.clone(), what)
     });
     let events: Vec<Event> = events.collect();
-    react::write(step.tx, registry, repo, &events, stamp);
+    react::write(step.tx, registry, repo, &events, stamp)?;
     Ok(committed)
 }

@@ -92,6 +92,14 @@ pub(super) fn manifest(
 pub(super) fn unit(step: &mut Step<'_>, deletion: &Deletion, needed: bool) -> Result<(), RegistryError> {
     let Deletion { reference, options } = deletion;
     let (repo, digest, _) = stored_manifest(step.tx, step.name, reference)?;
+    if options.seen.is_some_and(|seen| seen != digest) {
+        return Err(RegistryError::Refused {
+            policy: "what was seen",
+            code: crate::oci::Code::Denied,
+            message: format!("somebody pushed another manifest as {reference} meanwhile; look again at what goes"),
+            digests: vec![digest],
+        });
+    }
     let plan::Outcome { tags, mut manifests, .. } = plan::outcome(step.tx, repo, reference, digest, *options)?;
     let forced = needed && options.force;
     for name in &tags {
@@ -182,6 +190,8 @@ pub struct DeletePlan {
     pub stays: Vec<PlanLine>,
     /// Bytes that collection will free once the leases have run out.
     pub frees: u64,
+    /// The same as if there were no other repository: for those who must not learn what others hold.
+    pub frees_here: u64,
     /// The invocation image's tag that may go with an application.
     pub with_invocation: Option<Tag>,
     /// Why it is refused, in words; an administrator may force it.
@@ -206,6 +216,8 @@ pub struct DeleteOptions {
     pub with_invocation: bool,
     /// Although an application needs it; only an administrator may ask for it, and the event says so.
     pub force: bool,
+    /// Only while the reference stands for this manifest: the one that somebody saw. `None`: whatever it stands for.
+    pub seen: Option<Digest>,
 }
 
 /// A deletion of a tag or a manifest with what belongs to it.
@@ -232,8 +244,10 @@ impl Registry {
             let (repo, digest, _) = stored_manifest(tx, name, reference)?;
             let outcome = plan::outcome(tx, repo, reference, digest, options)?;
             let part_of = PartOf::find(tx, repo, reference)?;
+            let plan::Frees { everywhere, here } = plan::frees(tx, repo, &outcome)?;
             Ok(DeletePlan {
-                frees: plan::frees(tx, repo, &outcome)?,
+                frees: everywhere,
+                frees_here: here,
                 goes: outcome.goes,
                 stays: outcome.stays,
                 with_invocation: outcome.pairs.into_iter().next(),

@@ -15,8 +15,12 @@ use crate::oci::{Digest, Manifest};
 /// pushed again when more of its children are here, a hint of another tag); with more tags than this the manifest's row
 /// keeps what it said, and `reindex` changes both in steps.
 const TAGS_AT_ONCE: usize = 30;
-/// How deep indexes are followed whose children were counted by no version yet.
+/// How deep indexes are followed: an application lists multi-arch components, which list images.
 const DEPTH: usize = 4;
+/// The most children that one count opens, and the most bytes of theirs, as it runs in the writer: what is beyond counts
+/// as it was counted itself.
+const CHILDREN: usize = 100;
+const CHILDREN_BYTES: u64 = 4 << 20;
 
 /// The invocation image that an application or CNAB bundle lists; the first, where several are (CNAB 1.0 §101 allows it,
 /// no client makes it).
@@ -30,35 +34,51 @@ pub(super) fn invocation(read: &Manifest) -> Option<Digest> {
 /// # Errors
 /// When the store fails.
 pub(super) fn content_size(tx: &impl Read, repo: RepoId, read: &Manifest, size: u64) -> Result<u64, RegistryError> {
-    counted(tx, repo, read, size, DEPTH)
+    let mut count = Count { tx, repo, seen: HashSet::new(), open: CHILDREN, bytes: CHILDREN_BYTES, sum: size };
+    count.add(read, DEPTH)?;
+    Ok(count.sum)
 }
 
-fn counted(tx: &impl Read, repo: RepoId, read: &Manifest, size: u64, depth: usize) -> Result<u64, RegistryError> {
-    let mut seen = HashSet::new();
-    let mut sum = size;
-    for reference in read.references() {
-        let descriptor = &reference.descriptor;
-        if !seen.insert(descriptor.digest) {
-            continue;
-        }
-        let here = match reference.role {
-            Role::Config | Role::Layer => None,
-            Role::Child | Role::ForeignChild => manifest::get(tx, repo, &descriptor.digest)?,
-        };
-        sum = sum.saturating_add(match here {
-            None => descriptor.size,
-            Some(row) if row.content_size > 0 || depth == 0 => row.content_size.max(row.size),
-            // A row of an earlier version.
-            Some(row) => {
-                let body = manifest::body(tx, &descriptor.digest, row.size)?;
-                match Manifest::from_stored(row.media_type, &body) {
-                    Ok(child) => counted(tx, repo, &child, row.size, depth - 1)?,
-                    Err(_) => row.size,
+/// Adds up what a manifest refers to, each digest once, also where two children share it.
+struct Count<'t, T> {
+    tx: &'t T,
+    repo: RepoId,
+    seen: HashSet<Digest>,
+    /// Children that may still be opened, and bytes of theirs.
+    open: usize,
+    bytes: u64,
+    sum: u64,
+}
+
+impl<T: Read> Count<'_, T> {
+    fn add(&mut self, read: &Manifest, depth: usize) -> Result<(), RegistryError> {
+        for reference in read.references() {
+            let descriptor = &reference.descriptor;
+            if !self.seen.insert(descriptor.digest) {
+                continue;
+            }
+            let here = match reference.role {
+                Role::Config | Role::Layer => None,
+                Role::Child | Role::ForeignChild => manifest::get(self.tx, self.repo, &descriptor.digest)?,
+            };
+            match here {
+                None => self.sum = self.sum.saturating_add(descriptor.size),
+                Some(row) if depth == 0 || self.open == 0 || self.bytes < row.size => {
+                    self.sum = self.sum.saturating_add(row.content_size.max(row.size));
+                }
+                Some(row) => {
+                    self.open -= 1;
+                    self.bytes -= row.size;
+                    self.sum = self.sum.saturating_add(row.size);
+                    let body = manifest::body(self.tx, &descriptor.digest, row.size)?;
+                    if let Ok(child) = Manifest::from_stored(row.media_type, &body) {
+                        self.add(&child, depth - 1)?;
+                    }
                 }
             }
-        });
+        }
+        Ok(())
     }
-    Ok(sum)
 }
 
 /// Before a manifest's row is written over another one: where that would move more tags in the lists than one commit

@@ -303,11 +303,11 @@ fn multi_arch(tx: &impl Read, repo: RepoId, read: &Manifest) -> Result<What, Reg
         match role_of_child(read, child) {
             ChildRole::Platform(platform) => {
                 let here = manifest::get(tx, repo, &child.digest)?.is_some();
-                let size = if here { Some(look.needed(&child.digest)?.bytes()) } else { None };
+                let size = if here { Some(look.weight(&child.digest)?.bytes) } else { None };
                 platforms.push(Platform { name: platform.to_string(), descriptor: child.clone(), size });
             }
             ChildRole::Attestation { of } => {
-                let statements = look.read(&child.digest)?;
+                let statements = look.read_within(&child.digest)?;
                 let predicates = statements.iter().flat_map(Manifest::layers).take(PREDICATES);
                 let predicates = predicates.filter_map(|layer| layer.annotation("in-toto.io/predicate-type"));
                 let predicates = predicates.map(str::to_owned).collect();

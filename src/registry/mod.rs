@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod apps;
+pub mod audit;
 mod cache;
 pub mod catalog;
 pub mod commit;
@@ -89,6 +90,7 @@ struct Inner {
     /// What seals the marks of pages, once it was needed.
     seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
+    audit: audit::Audit,
 }
 
 impl Registry {
@@ -97,8 +99,22 @@ impl Registry {
         let (tick, jobs) = (AtomicU64::new(0), Arc::new(Notify::new()));
         let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
-        let recent = pull::Recent::default();
-        Self(Arc::new(Inner { meta, blobs, clock, settings, bodies, recent, tick, jobs, trace, usage, seal, gc }))
+        let (recent, audit) = (pull::Recent::default(), audit::Audit::default());
+        Self(Arc::new(Inner {
+            meta,
+            blobs,
+            clock,
+            settings,
+            bodies,
+            recent,
+            tick,
+            jobs,
+            trace,
+            usage,
+            seal,
+            gc,
+            audit,
+        }))
     }
 
     /// The metadata store.

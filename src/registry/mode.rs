@@ -49,8 +49,9 @@ impl Registry {
                 Some(ReadOnly { reason, .. }) => format!("on ({reason})"),
             };
             let what = Happening::SettingsChanged { setting: "read-only mode".to_owned(), value };
-            let (principal, address) = (actor.principal.clone(), actor.address.clone());
-            event::put(tx, None, &Event { id, time: now, actor: principal, address, what });
+            let Actor { principal, address, agent, via } = actor.clone();
+            let event = Event { address, agent, via, ..Event::new(id, now, principal, what) };
+            event::append(tx, None, &[event])?;
             Ok(true)
         });
         Ok(changed.await?)

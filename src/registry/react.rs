@@ -3,7 +3,7 @@
 use super::Registry;
 use super::commit::Stamp;
 use crate::base::{JobId, RepoId};
-use crate::meta::{WriteTx, event, job};
+use crate::meta::{MetaError, WriteTx, event, job};
 use crate::model::event::Happening;
 use crate::model::job::{JobState, Task};
 use crate::model::{Event, Job};
@@ -21,6 +21,9 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
         | Happening::ManifestDeleted { .. }
         | Happening::ManifestCollected { .. }
         | Happening::BlobDeleted { .. }
+        | Happening::SignedIn { .. }
+        | Happening::Pulled { .. }
+        | Happening::Refused { .. }
         | Happening::VisibilityChanged { .. }
         | Happening::SettingsChanged { .. }
         | Happening::PasswordChanged { .. }
@@ -41,10 +44,19 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
 }
 
 /// Writes the events and the jobs that follow from them.
-pub(super) fn write(tx: &mut WriteTx, registry: &Registry, repo: RepoId, events: &[Event], stamp: &Stamp) {
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn write(
+    tx: &mut WriteTx,
+    registry: &Registry,
+    repo: RepoId,
+    events: &[Event],
+    stamp: &Stamp,
+) -> Result<(), MetaError> {
+    event::append(tx, Some(repo), events)?;
     let mut jobs = 0;
     for happened in events {
-        event::put(tx, Some(repo), happened);
         for task in follow_ups(&happened.what) {
             let id = JobId(stamp.id(events.len() + jobs).0);
             let work =
@@ -57,4 +69,5 @@ pub(super) fn write(tx: &mut WriteTx, registry: &Registry, repo: RepoId, events:
         let bell = registry.jobs_bell();
         tx.on_commit(move || bell.notify_one());
     }
+    Ok(())
 }

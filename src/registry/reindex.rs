@@ -13,7 +13,7 @@ use crate::oci::kind::rules_version;
 use crate::oci::{Digest, Tag};
 
 /// The version of what is derived besides kinds; raised with every change of it.
-const LISTS: u32 = 1;
+const LISTS: u32 = 2;
 /// The row of [`tables::META`] with the versions that the rows were derived by.
 const MARK: &[u8] = b"derived";
 /// Jobs among which one that waits already is looked for.

@@ -337,9 +337,9 @@ fn count(tx: &impl Read, id: RepoId, counter: Counter) -> Result<u64, RegistryEr
 
 fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, RegistryError> {
     let contains = repo::contains(tx, id)?;
-    let mut units = tag::units(tx, id, contains.iter().map(|(kind, _)| *kind), Sort::Pushed, None, 1);
+    let kinds: Vec<Kind> = contains.iter().map(|(kind, _)| *kind).collect();
     let mut newest = None;
-    if let Some((place, _)) = units.next_entry()?
+    if let Some(place) = repo::newest(tx, id, &kinds)?
         && let Ok(name) = Tag::parse(order::name_at(Sort::Pushed, &place)?)
     {
         let row = tag::get(tx, id, &name)?;
@@ -386,7 +386,7 @@ fn apply(step: &mut Step<'_>, change: &RepoChange) -> Result<(), RegistryError> 
 pub(super) fn delete(step: &mut Step<'_>) -> Result<(), RegistryError> {
     let unknown = || RegistryError::NameUnknown(step.name.clone());
     let row = repo::get(step.tx, step.repo)?.ok_or_else(unknown)?;
-    repo::bury(step.tx, step.repo, &row, step.stamp.now)?;
+    repo::bury(step.tx, step.repo, &row, step.stamp.now, step.stamp.lease_until)?;
     step.happenings.push(Happening::RepositoryDeleted { repo: step.repo, name: step.name.clone() });
     Ok(())
 }

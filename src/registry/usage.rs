@@ -92,12 +92,14 @@ impl Registry {
         }
     }
 
-    /// Writes the notes down and returns how many there were.
+    /// Writes the notes down and returns how many there were; those of who pulled what, and refusals, too.
     ///
     /// # Errors
     /// When the store fails; what was not written is kept.
     pub async fn flush_usage(&self) -> Result<usize, RegistryError> {
         self.flush_pulls().await?;
+        self.flush_pull_events().await?;
+        self.refusals().flush().await?;
         let mut written = 0;
         loop {
             let notes = self.usage().take(BATCH);

@@ -25,6 +25,7 @@ use crate::ops::Status;
 use crate::ops::accounts::{AccessReply, AccessRequest};
 use crate::ops::certificates::{CaRequest, CertReply, CertRequest};
 use crate::ops::gc::{GcReply, GcRequest};
+use crate::registry::audit::export::{ExportPage, Mark, Wanted};
 use crate::registry::kinds::Reindexed;
 
 /// The socket's name in the data directory.
@@ -59,6 +60,13 @@ pub enum AdminRequest {
     Cert(CertRequest),
     /// `msr-lite gc …`. Answered by [`AdminAnswer::Gc`].
     Gc(GcRequest),
+    /// One page of `msr-lite audit export`. Answered by [`AdminAnswer::Events`].
+    Events {
+        /// What is wanted.
+        wanted: Wanted,
+        /// Where to go on; `None` to begin.
+        mark: Option<Mark>,
+    },
     /// Accounts, organizations, teams, rights and tokens. Answered by [`AdminAnswer::Access`].
     Access(Box<AccessRequest>),
     /// Decide again what manifests are, from behind this one on. Answered by [`AdminAnswer::Reindexed`].
@@ -89,6 +97,8 @@ pub enum AdminAnswer {
     Certificate(Box<CertReply>),
     /// What there is to say about garbage collection.
     Gc(Box<GcReply>),
+    /// A page of an export.
+    Events(ExportPage),
     /// What there is to say about accounts and rights.
     Access(Box<AccessReply>),
     /// How far indexing has come.

@@ -69,6 +69,10 @@ impl Desk {
             AdminRequest::Ca(request) => self.certificates(move |pki| perform_ca(pki, request)).await,
             AdminRequest::Cert(request) => self.certificates(move |pki| perform(pki, request)).await,
             AdminRequest::Gc(request) => self.collection(request),
+            AdminRequest::Events { wanted, mark } => match app.registry.export_events(&wanted, mark).await {
+                Ok(page) => AdminAnswer::Events(page),
+                Err(error) => AdminAnswer::Failed { message: error.to_string() },
+            },
             AdminRequest::Access(request) => {
                 let resets_admin = request.resets_admin();
                 match accounts::perform(&app.access, &app.registry, *request).await {

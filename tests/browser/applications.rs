@@ -7,7 +7,7 @@ use crate::stock::stock;
 
 /// The text of the row of a table that begins with this name.
 async fn row(browser: &Browser<'_>, name: &str) -> String {
-    let script = "return [...document.querySelectorAll('main tbody tr')].filter(row => [...row.querySelectorAll('td.tag, td:first-child')].some(cell => cell.innerText.trim() === arguments[0])).map(row => row.innerText.replaceAll(/\\s+/g, ' '))";
+    let script = include_str!("scripts/row.js");
     let rows = browser.run(script, serde_json::json!([name])).await;
     let rows = crate::browser::strings(&rows);
     assert_eq!(rows.len(), 1, "rows of {name}: {rows:?} in\n{}", browser.text().await);
@@ -45,7 +45,8 @@ in_browser! {
         let stock = stock(&lab).await;
         let browser = Browser::signed_in(&lab).await;
         browser.follow("admin/lab-words").await;
-        let details = browser.one("a[aria-label='View details of 0.1.0']").await;
+        let details = browser.one("tbody tr:first-child td:last-child a").await;
+        assert_eq!(browser.text_of(&details).await, "View details");
         browser.go_by(&details).await;
         let application = "/r/admin/lab-words/-/tags/0.1.0";
         assert_eq!(browser.path().await, application);
@@ -117,6 +118,6 @@ in_browser! {
         browser.go_by(&browser.one("button.danger").await).await;
         let text = browser.text().await;
         assert!(text.contains("Deleted.") && text.contains("4 in all"), "{text}");
-        assert!(browser.all("tbody a.name").await.len() == 4, "{text}");
+        assert_eq!(browser.all("tbody td.tag a").await.len(), 4, "{text}");
     }
 }

@@ -157,16 +157,7 @@ impl<'l> Browser<'l> {
         // The pages' policy forbids to add a script; the driver may run one.
         self.run(&format!("{axe}; window.axe = axe"), json!([])).await;
         let tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-        // What a long line hides behind the edge of its box has the colours of what it shows, which axe cannot know.
-        let script = "const hidden = (rule, node) => rule.id === 'color-contrast' && \
-                        document.querySelector(node.target[0]).closest('.scroll > pre'); \
-                      return axe.run(document, { runOnly: { type: 'tag', values: arguments[0] }, \
-                        resultTypes: ['violations', 'incomplete'] }).then(found => { \
-                          const unsure = found.incomplete.map(rule => \
-                            ({ ...rule, nodes: rule.nodes.filter(node => !hidden(rule, node)) })); \
-                          return [...found.violations, ...unsure].filter(rule => rule.nodes.length).map(rule => \
-                            `${rule.id}: ${rule.help}: ` + rule.nodes.map(node => \
-                              `${node.html} ${node.failureSummary}`).join(' | ')); })";
+        let script = include_str!("scripts/accessibility.js");
         strings(&self.run(script, json!([tags])).await)
     }
 }

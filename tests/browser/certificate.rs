@@ -26,12 +26,7 @@ in_browser! {
         let lab = Lab::new();
         let browser = Browser::new(&lab).await;
         browser.open("/login").await;
-        let tries = "const picture = document.createElement('img'); picture.src = 'https://elsewhere.example/'; \
-                     const script = document.createElement('script'); const told = []; \
-                     for (const attempt of [() => { document.body.innerHTML = '<b>'; }, () => { script.text = '0'; }, \
-                       () => document.body.append(picture), () => document.body.setAttribute('style', 'color: red')]) \
-                       try { attempt(); } catch (error) { told.push(error.name); } \
-                     return [told, getComputedStyle(document.body).color === 'rgb(255, 0, 0)']";
+        let tries = include_str!("scripts/stopped.js");
         let told = browser.run(tries, json!([])).await;
         assert_eq!(told, json!([["TypeError", "TypeError"], false]), "markup and scripts made of text; styles");
         let console = browser.console().await;

@@ -39,6 +39,8 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("search", "/search"),
         ("search-words", "/search?q=words"),
         ("search-nothing", "/search?q=nothing+has+this+name"),
+        ("activity", "/activity?pulls=1"),
+        ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
@@ -51,6 +53,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("empty-tags", "/r/lab/empty/-/tags"),
         ("repository", "/r/lab/tools"),
         ("repository-settings", "/r/lab/tools/-/settings"),
+        ("repository-activity", "/r/lab/tools/-/activity"),
         ("repository-delete", "/r/lab/tools/-/delete"),
         ("tags", "/r/lab/tools/-/tags"),
         ("tags-untagged", "/r/lab/tools/-/tags?untagged=1"),
@@ -60,6 +63,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("hostile", "/r/lab/hostile"),
         ("hostile-tags", "/r/lab/hostile/-/tags"),
         ("hostile-settings", "/r/lab/hostile/-/settings"),
+        ("hostile-activity", "/r/lab/hostile/-/activity"),
     ] {
         page(name, path.to_owned());
     }
@@ -123,6 +127,8 @@ pub(crate) struct Walk {
     pub(crate) faults: Vec<String>,
     /// The paths to which pages lead.
     pub(crate) led_to: BTreeSet<String>,
+    /// How many pages showed hostile words, as text.
+    pub(crate) hostile: usize,
 }
 
 impl Walk {
@@ -132,7 +138,7 @@ impl Walk {
 
     /// Fails if there was any, with all of them.
     #[track_caller]
-    pub(crate) fn is_faultless(self) {
+    pub(crate) fn end(self) {
         assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
     }
 
@@ -149,13 +155,9 @@ impl Walk {
                 self.fault(page, line);
             }
         }
-        let script = "const all = [...document.querySelectorAll('*')]; const bad = []; \
-            for (const e of document.querySelectorAll(arguments[0])) bad.push('became an element: ' + e.outerHTML); \
-            for (const e of all) for (const a of e.attributes) { \
-              if (a.name.startsWith('on') || a.name === 'style') bad.push(`${a.name} at ${e.outerHTML.slice(0, 200)}`); \
-              if (['href', 'src', 'action'].includes(a.name) && /^\\s*(javascript|data|vbscript):/i.test(a.value)) bad.push(e.outerHTML); } \
-            for (const e of performance.getEntriesByType('resource')) if (new URL(e.name).origin !== location.origin) bad.push('loaded ' + e.name); \
-            return bad";
+        let words = browser.run("return document.querySelector('main').textContent", json!([])).await;
+        self.hostile += usize::from(words.as_str().is_some_and(|words| words.contains("<img src=x data-hostile")));
+        let script = include_str!("scripts/sound.js");
         for fault in strings(&browser.run(script, json!([MARKED])).await) {
             self.fault(page, fault);
         }
@@ -163,10 +165,7 @@ impl Walk {
 
     /// No page is wider than its window.
     pub(crate) async fn fits(&mut self, browser: &Browser<'_>, page: &Page, width: u32) {
-        let script = "const page = document.scrollingElement; if (page.scrollWidth <= innerWidth) return []; \
-            const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 \
-              && !e.parentElement.closest('.scroll, pre, .copy')); \
-            return [`${page.scrollWidth} wide in ${innerWidth}: ` + wide.slice(0, 3).map(e => e.outerHTML.slice(0, 160)).join(' | ')]";
+        let script = include_str!("scripts/fits.js");
         for fault in strings(&browser.run(script, json!([])).await) {
             self.fault(page, format!("at {width}: {fault}"));
         }

@@ -49,7 +49,9 @@ pub(crate) async fn stock(lab: &Lab) -> Stock {
     });
     let sbom = artifact(lab, "lab/tools", None, ("application/vnd.oci.empty.v1+json", b"{}"), attached).await;
     hostile(lab).await;
-    describe(lab, "lab/tools", "One of each", "# Tools\n\nA list:\n\n- `one`\n- [two](https://registry.lab/)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\ndocker pull\n```\n").await;
+    let readme = "# Tools\n\nA list:\n\n- `one`\n- [two](https://registry.lab/)\n\n\
+                  | a | b |\n|---|---|\n| 1 | 2 |\n\n```\ndocker pull\n```\n";
+    describe(lab, "lab/tools", "One of each", readme).await;
     let empty = json!({ "name": "empty", "shortDescription": "", "visibility": "private" });
     let made = lab.request(Method::POST, "/api/v0/repositories/lab").json(&empty).send().await.unwrap();
     assert!(made.status().is_success(), "{}", made.text().await.unwrap());
@@ -59,6 +61,7 @@ pub(crate) async fn stock(lab: &Lab) -> Stock {
 /// Pushes an image and answers its digest.
 async fn image(lab: &Lab, repo: &str, tag: Option<&str>, architecture: &str, words: &str) -> Digest {
     let layers = [noise(30_000, 1), noise(9_000, words.len() as u64), words.as_bytes().to_vec()];
+    let long = format!("RUN /bin/sh -c apt-get update && apt-get install {} # buildkit", "a-long-name ".repeat(16));
     let config = json!({
         "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z", "author": "alice",
         "config": {
@@ -69,7 +72,7 @@ async fn image(lab: &Lab, repo: &str, tag: Option<&str>, architecture: &str, wor
         },
         "history": [
             { "created": "2026-01-02T03:04:05Z", "created_by": "/bin/sh -c #(nop) ADD file:0a1b2c in / " },
-            { "created": "2026-01-02T03:04:06Z", "created_by": "RUN /bin/sh -c apt-get update && apt-get install --no-install-recommends --yes something with a very long list of packages that goes on and on # buildkit", "comment": "buildkit.dockerfile.v0" },
+            { "created": "2026-01-02T03:04:06Z", "created_by": long, "comment": "buildkit.dockerfile.v0" },
             { "created": "2026-01-02T03:04:07Z", "created_by": "ENV API_TOKEN=not-for-everybody", "empty_layer": true },
             { "created": "2026-01-02T03:04:08Z", "created_by": format!("COPY {words} /work # buildkit") },
         ],
@@ -158,9 +161,12 @@ async fn hostile(lab: &Lab) {
             "org.opencontainers.image.title": HOSTILE, "org.opencontainers.image.version": HOSTILE,
         })
     };
-    let children =
-        json!([config, marked("invocation", json!({})), marked("component", component), marked(HOSTILE, json!({}))]);
-    let index = |artifact: &str| json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children, "annotations": annotations(artifact) });
+    let parts = [marked("invocation", json!({})), marked("component", component), marked(HOSTILE, json!({}))];
+    let children = [vec![config], parts.to_vec()].concat();
+    let index = |artifact: &str| {
+        let annotations = annotations(artifact);
+        json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children, "annotations": annotations })
+    };
     put(lab, repo, Some("app"), OCI_INDEX, &index("application/vnd.cnab.manifest.v1")).await;
     let mut plain = index("");
     plain["annotations"] = json!({ (HOSTILE): HOSTILE });
@@ -168,10 +174,15 @@ async fn hostile(lab: &Lab) {
     plain["manifests"][0]["annotations"] = json!({ (HOSTILE): HOSTILE });
     put(lab, repo, Some("multi-arch"), OCI_INDEX, &plain).await;
     let attached = json!({
-        "subject": descriptor(OCI_MANIFEST, &digest, size), "annotations": annotations(HOSTILE), "artifactType": "text/x-hostile",
+        "subject": descriptor(OCI_MANIFEST, &digest, size),
+        "annotations": annotations(HOSTILE),
+        "artifactType": "text/x-hostile",
     });
     artifact(lab, repo, Some("artifact"), ("application/vnd.lab.config", HOSTILE.as_bytes()), attached).await;
-    let chart = json!({ "name": HOSTILE, "version": HOSTILE, "description": HOSTILE, "home": "javascript:alert(5)", "appVersion": HOSTILE, "keywords": [HOSTILE], "maintainers": [{ "name": HOSTILE }] });
+    let chart = json!({
+        "name": HOSTILE, "version": HOSTILE, "description": HOSTILE, "home": "javascript:alert(5)",
+        "appVersion": HOSTILE, "keywords": [HOSTILE], "maintainers": [{ "name": HOSTILE }],
+    });
     let chart = chart.to_string();
     artifact(lab, repo, Some("chart"), ("application/vnd.cncf.helm.config.v1+json", chart.as_bytes()), json!({})).await;
     describe(

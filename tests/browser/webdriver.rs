@@ -1,4 +1,4 @@
-//! As much of WebDriver (W3C, "WebDriver Level 2") as the tests need: a chromedriver process and one session in it.
+//! As much of W3C's `WebDriver` (level 2) as the tests need: a chromedriver process and one session in it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -141,7 +141,7 @@ impl Session {
         }
     }
 
-    /// Presses one key after the other, with whatever has the focus. Keys without a letter are W3C's private characters.
+    /// Presses one key after the other, for whatever has the focus. Keys without a letter are private characters.
     pub(crate) async fn press(&self, keys: &str) {
         let presses = keys.chars().flat_map(|key| {
             [
@@ -158,7 +158,7 @@ impl Session {
         self.ask(Method::POST, "/execute/sync", &json!({ "script": script, "args": arguments })).await
     }
 
-    /// A command of the Chrome DevTools protocol.
+    /// A command of the Chrome `DevTools` protocol.
     pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.ask(Method::POST, "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
     }

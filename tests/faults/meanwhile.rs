@@ -57,9 +57,16 @@ impl Collector {
     }
 
     /// Waits for the one that is going on.
-    pub(crate) async fn end(self) -> Collections {
+    pub(crate) async fn end(mut self) -> Collections {
         self.stop.store(true, Ordering::Relaxed);
-        self.task.await.unwrap()
+        (&mut self.task).await.unwrap()
+    }
+}
+
+/// A test that fails must end: its runtime waits for this task.
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 

@@ -20,9 +20,9 @@ use crate::apps::application;
 use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, on_each_engine, sha256};
 
 const MONTH: Duration = Duration::from_hours(31 * 24);
-const TOGETHER: DeleteOptions = DeleteOptions { with_invocation: true, force: false };
-const ALONE: DeleteOptions = DeleteOptions { with_invocation: false, force: false };
-const FORCED: DeleteOptions = DeleteOptions { with_invocation: false, force: true };
+const TOGETHER: DeleteOptions = DeleteOptions { with_invocation: true, force: false, seen: None };
+const ALONE: DeleteOptions = DeleteOptions { with_invocation: false, force: false, seen: None };
+const FORCED: DeleteOptions = DeleteOptions { with_invocation: false, force: true, seen: None };
 
 impl Lab {
     /// The status and message of a client's DELETE.
@@ -47,7 +47,7 @@ impl Lab {
         reference: impl ToString,
         options: DeleteOptions,
     ) -> Result<(), RegistryError> {
-        let actor = Actor { principal: Principal::User { name: "admin".into(), admin: true }, address: None };
+        let actor = Actor::new(Principal::User { name: "admin".into(), admin: true });
         let reference = Reference::parse(&reference.to_string()).unwrap();
         self.server.registry().delete_with(actor, &repo.parse().unwrap(), &reference, options).await
     }
@@ -133,6 +133,56 @@ async fn push_compose(lab: &Lab, repo: &str) -> (Digest, Digest, Vec<Digest>) {
 }
 
 on_each_engine! {
+    async fn a_tag_that_moves_after_it_was_looked_at_is_not_deleted(lab) {
+        let (_, first) = lab.push_image("admin/moves", "1", b"first").await;
+        let (_, second) = lab.push_image("admin/moves", "1", b"second").await;
+        let seen = |digest| DeleteOptions { seen: Some(digest), ..ALONE };
+        let error = lab.delete_unit("admin/moves", "1", seen(first)).await.unwrap_err();
+        assert!(matches!(&error, RegistryError::Refused { policy: "what was seen", .. }), "{error}");
+        assert_eq!(lab.head("/v2/admin/moves/manifests/1").await.status(), StatusCode::OK);
+        lab.delete_unit("admin/moves", "1", seen(second)).await.unwrap();
+        assert_eq!(lab.head("/v2/admin/moves/manifests/1").await.status(), StatusCode::NOT_FOUND);
+    }
+
+    async fn ways_upwards_are_counted_and_not_multiplied(lab) {
+        let (image, digest) = lab.push_image("admin/ways", "image", b"layer").await;
+        let of = |size: usize, digest: &Digest| descriptor(OCI_MANIFEST, digest, size);
+        let mut below = vec![(image.to_string().len(), digest)];
+        // Three levels, each index of one listing all of the one below: 80 and twice 6,400 edges.
+        for level in 0..3 {
+            let children: Vec<Value> = below.iter().map(|(size, digest)| of(*size, digest)).collect();
+            let mut these = Vec::new();
+            for n in 0..80 {
+                let index = json!({
+                    "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children,
+                    "annotations": { "lab.n": format!("{level} {n}") },
+                });
+                let digest = sha256(index.to_string().as_bytes());
+                let answer = lab.put_manifest("admin/ways", &digest.to_string(), OCI_INDEX, &index).await;
+                assert_eq!(answer.status(), StatusCode::CREATED);
+                these.push((index.to_string().len(), digest));
+            }
+            below = these;
+        }
+        let (status, why) = lab.client_deletes("admin/ways", digest).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "more edges than one question looks at: {why}");
+        assert!(why.contains("too many manifests"), "{why}");
+        // A tag is a name, whoever lists what it points at.
+        assert_eq!(lab.client_deletes("admin/ways", "image").await.0, StatusCode::ACCEPTED);
+    }
+
+    async fn what_a_deletion_frees_counts_a_part_once_however_many_share_it(lab) {
+        let (image, digest) = lab.push_image("admin/many", "image", b"layer").await;
+        let child = descriptor(OCI_MANIFEST, &digest, image.to_string().len());
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": vec![child; 4_000] });
+        assert_eq!(lab.put_manifest("admin/many", "index", OCI_INDEX, &index).await.status(), StatusCode::CREATED);
+        let plan = lab.plan("admin/many", "index", ALONE);
+        assert_eq!((plan.goes.len(), plan.stays.len()), (2, 1), "tag and index go, the image once stays: {plan:?}");
+        lab.client_deletes("admin/many", "image").await;
+        let plan = lab.plan("admin/many", "index", ALONE);
+        assert_eq!((plan.goes.len(), plan.stays.len()), (3, 0), "{plan:?}");
+    }
+
     async fn parts_of_a_living_application_are_not_deleted(lab) {
         let app = app_fixture(&lab).await;
         for part in parts(&app) {

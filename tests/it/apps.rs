@@ -41,6 +41,51 @@ fn all_present(app: &App) -> Vec<(MemberRole, &'static str, Option<Digest>, Memb
 }
 
 on_each_engine! {
+    // A regression test: lists counted a layer that two children share twice, details once.
+    async fn lists_and_details_agree_about_the_size(lab) {
+        let app = app_fixture(&lab).await;
+        let seen = application(&lab, app.repo, "0.1.0").await.unwrap();
+        assert_eq!((seen.manifest.content_size, seen.size), (app.size, app.size));
+        let multi = seen.members[2].digest.unwrap();
+        let multi = details(&lab, app.repo, multi).await;
+        assert_eq!(multi.row.content_size, multi.size);
+    }
+
+    async fn thousands_of_components_that_are_one_large_index_do_not_multiply(lab) {
+        const REPO: &str = "admin/multiplied";
+        let (image, digest) = lab.push_image(REPO, "image", b"layer").await;
+        let platform = |n: usize| {
+            let mut child = descriptor(OCI_MANIFEST, &digest, image.to_string().len());
+            child["platform"] = json!({ "os": "linux", "architecture": format!("a{n}") });
+            child
+        };
+        let nested = json!({
+            "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": (0..4_000).map(platform).collect::<Vec<_>>(),
+        });
+        let nested_digest = sha256(nested.to_string().as_bytes());
+        assert!(lab.put_manifest(REPO, "nested", OCI_INDEX, &nested).await.status().is_success());
+        let component = |n: usize| {
+            let mut child = descriptor(OCI_INDEX, &nested_digest, nested.to_string().len());
+            child["annotations"] =
+                json!({ "io.cnab.manifest.type": "component", "io.cnab.component.name": format!("c{n}") });
+            child
+        };
+        let index = json!({
+            "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": (0..4_000).map(component).collect::<Vec<_>>(),
+            "annotations": {
+                "io.cnab.runtime_version": "v1.0.0",
+                "org.opencontainers.artifactType": "application/vnd.cnab.manifest.v1",
+            },
+        });
+        assert!(lab.put_manifest(REPO, "app", OCI_INDEX, &index).await.status().is_success());
+        let seen = application(&lab, REPO, "app").await.unwrap();
+        assert_eq!(seen.members.len(), 4_000);
+        assert_eq!(seen.members[0].children.len(), 4_000, "the first is listed whole");
+        let nested: usize = seen.members.iter().map(|member| member.children.len()).sum();
+        assert!(nested <= 5_000, "{nested} platforms; sixteen million would take all memory");
+        assert!(seen.members.iter().all(|member| member.state == MemberState::Present && member.size > 0));
+    }
+
     async fn what_docker_app_0_8_pushes_is_one_unit(lab) {
         let app = app_fixture(&lab).await;
         let digest = app.digest.to_string();

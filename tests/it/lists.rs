@@ -115,6 +115,14 @@ impl Lab {
         self.put(repo, tag, OCI_MANIFEST, &body).await
     }
 
+    async fn push_sbom(&self, repo: &str, tag: &str) -> Digest {
+        let empty = descriptor("application/vnd.oci.empty.v1+json", &self.push_blob(repo, b"{}").await, 2);
+        let body = json!({
+            "schemaVersion": 2, "artifactType": "application/spdx+json", "config": empty, "layers": [empty],
+        });
+        self.put(repo, tag, OCI_MANIFEST, &body).await
+    }
+
     fn repos(&self, query: &RepoQuery) -> Page<RepoEntry> {
         self.registry().repositories(query, everybody).unwrap()
     }
@@ -298,6 +306,13 @@ on_each_engine! {
         let newest = b.newest.as_ref().unwrap();
         assert_eq!((newest.tag.as_str(), newest.pusher.as_str(), b.tags), ("chart", "admin", 2));
         assert!(b.size >= 30_000);
+        lab.clock.advance(Duration::from_secs(1));
+        lab.push_sbom("lab/b", "sbom").await;
+        let b = &lab.repos(&RepoQuery { text: Some("lab/b".into()), ..RepoQuery::default() }).entries[0];
+        assert_eq!(b.newest.as_ref().unwrap().tag.as_str(), "chart", "an SBOM is about something else");
+        lab.push_sbom("lab/empty", "sbom").await;
+        let alone = &lab.repos(&RepoQuery { text: Some("lab/empty".into()), ..RepoQuery::default() }).entries[0];
+        assert_eq!(alone.newest.as_ref().unwrap().tag.as_str(), "sbom", "there is nothing else");
         lab.delete("/v2/lab/b/manifests/chart").await;
         let charts = RepoQuery { kind: Some(Kind::Chart), ..RepoQuery::default() };
         assert_eq!(all(charts), "charts/web", "nothing of the kind is left");
@@ -419,6 +434,30 @@ on_each_engine! {
         assert_eq!(lab.get(&format!("/v2/lab/kept/blobs/{layer}")).await.status(), StatusCode::OK);
         let survey = lab.registry().survey_garbage(Options::default()).await.unwrap();
         assert_eq!(survey.missing_files, 0);
+    }
+
+    // A regression test: the manifest was acknowledged, and its blobs had gone with the repository.
+    async fn a_push_over_the_deletion_of_its_repository_is_asked_for_its_parts(lab) {
+        let image = lab.image("lab/over", b"layer").await;
+        lab.registry().delete_repository(Actor::system(), &name("lab/over")).await.unwrap();
+        for _ in 0..2 {
+            // The first is the first push to the name, the second comes to a repository that is there again.
+            let refused = lab.put_manifest("lab/over", "1", OCI_MANIFEST, &image).await;
+            assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+            let said: Value = refused.json().await.unwrap();
+            assert_eq!(said["errors"][0]["code"], "MANIFEST_BLOB_UNKNOWN");
+            lab.push_blob("lab/over", b"another").await;
+        }
+        lab.push_image("lab/over", "1", b"layer").await;
+        assert_eq!(lab.get("/v2/lab/over/manifests/1").await.status(), StatusCode::OK);
+
+        // Later nobody can be in the middle of such a push: incomplete manifests are taken as everywhere.
+        let sparse = descriptor(OCI_MANIFEST, &sha256(b"sparse"), 1);
+        let index = json!({ "schemaVersion": 2, "manifests": [sparse] });
+        assert_eq!(lab.put_manifest("lab/over", "index", OCI_INDEX, &index).await.status(), StatusCode::NOT_FOUND);
+        lab.clock.advance(Duration::from_hours(25));
+        lab.registry().collect_garbage(Options::default()).await.unwrap();
+        assert_eq!(lab.put_manifest("lab/over", "index", OCI_INDEX, &index).await.status(), StatusCode::CREATED);
     }
 
     async fn a_large_repository_goes_in_bounded_steps(lab) {

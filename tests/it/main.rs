@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails with a panic")]
 
+mod activity;
 mod api;
 mod api_accounts;
 mod api_registry;
 mod app_deletion;
 mod app_fixture;
 mod apps;
+mod authorization;
 mod blobs;
 mod catalog;
 mod clients_of_msr;

@@ -268,8 +268,8 @@ async fn a_push_makes_no_repository_where_that_is_off() {
     assert!(body["errors"][0]["message"].as_str().unwrap().contains("make it first"), "{body}");
     let admin = lab.request(Method::POST, "/v2/lab/new/blobs/uploads/").send().await.unwrap();
     assert_eq!(code(admin).await, "DENIED");
-    let make = lab.anonymous(Method::POST, "/api/v0/repositories/alice").basic_auth("alice", Some(PASSWORD));
-    let made = make.json(&serde_json::json!({ "name": "new" })).send().await.unwrap();
+    let request = lab.anonymous(Method::POST, "/api/v0/repositories/alice").basic_auth("alice", Some(PASSWORD));
+    let made = request.json(&serde_json::json!({ "name": "new" })).send().await.unwrap();
     assert_eq!(made.status(), StatusCode::CREATED);
     assert_eq!(lab.by(PASSWORD, Method::POST, "/v2/alice/new/blobs/uploads/").await.status(), StatusCode::ACCEPTED);
 }
@@ -316,6 +316,7 @@ fn fill(meta: &Engine, count: usize, row: impl Fn(&mut WriteTx, usize) + Send + 
 /// 1,000 teams in 10 organizations, 20,000 repositories and 100,000 grants on a store on disk.
 #[test]
 #[ignore = "figures, no assertions: run it by itself"]
+#[allow(clippy::cast_possible_truncation, clippy::similar_names, reason = "small numbers of its own making")]
 fn decisions_among_many() {
     const LOOKS: usize = 20_000;
     let dir = tempfile::tempdir().unwrap();

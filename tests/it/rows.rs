@@ -11,7 +11,7 @@ use msr_lite::meta::manifest::ManifestRow;
 use msr_lite::meta::repo::{Listed, RepoRow};
 use msr_lite::meta::tag::TagRow;
 use msr_lite::meta::{Engine, MetaError, Mode, Read, Table, record, tables};
-use msr_lite::oci::kind::Kind;
+use msr_lite::oci::kind::{Group, Kind};
 use msr_lite::oci::{Digest, Reference, RepoName, Tag};
 use msr_lite::registry::delete::DeleteOptions;
 use msr_lite::registry::gc::Options;
@@ -40,7 +40,8 @@ fn id_of(key: &[u8]) -> u64 {
 pub(crate) fn nothing_of(lab: &Lab, id: RepoId) {
     let engine = lab.server.registry().meta();
     let bytes = id.0.to_be_bytes();
-    for &table in tables::ALL.iter().filter(|table| ![tables::EVENT, tables::EVENT_BY_REPO].contains(table)) {
+    let events = [tables::EVENT, tables::EVENT_BY_CHAIN, tables::EVENT_HEAD, tables::EVENT_CHECKPOINT];
+    for &table in tables::ALL.iter().filter(|table| !events.contains(table)) {
         for (key, value) in rows(engine, table) {
             let in_key = key.windows(bytes.len()).any(|part| part == bytes);
             let in_value = value == record::encode(&id);
@@ -78,7 +79,8 @@ pub(crate) fn agree(engine: &Engine) {
     let mut order = BTreeSet::new();
     let mut by_name = BTreeSet::new();
     let mut contains: BTreeMap<u64, BTreeMap<Kind, i64>> = BTreeMap::new();
-    let mut newest: BTreeMap<u64, Timestamp> = BTreeMap::new();
+    // Whether it is something itself, and not about something else, and when it was pushed.
+    let mut newest: BTreeMap<u64, (bool, Timestamp)> = BTreeMap::new();
     for ((repo, name), row) in &tags {
         by_name.insert(Key::new().text(name).u64(*repo).as_bytes().to_vec());
         let stored = &manifests[&(*repo, row.digest)];
@@ -92,8 +94,9 @@ pub(crate) fn agree(engine: &Engine) {
         let list = Key::new().u64(*repo).text(stored.kind().name());
         order.extend(places(&list, row.pushed, stored.content_size, name));
         *contains.entry(*repo).or_default().entry(stored.kind()).or_default() += 1;
-        let newest = newest.entry(*repo).or_insert(row.pushed);
-        *newest = row.pushed.max(*newest);
+        let pushed = (stored.kind().about(None).group != Group::Trust, row.pushed);
+        let newest = newest.entry(*repo).or_insert(pushed);
+        *newest = pushed.max(*newest);
     }
     assert_eq!(keys(engine, tables::TAG_ORDER), order, "the orders of tags");
     assert_eq!(keys(engine, tables::TAG_BY_NAME), by_name, "tags by name");
@@ -130,7 +133,7 @@ pub(crate) fn agree(engine: &Engine) {
         let listed = &listed[&id];
         let contains = contains.remove(&id).unwrap_or_default();
         assert_eq!(listed.kinds, contains.keys().copied().collect::<Vec<_>>(), "the kinds of {}", row.name);
-        assert_eq!(listed.pushed, newest.get(&id).copied().unwrap_or(row.created), "the newest of {}", row.name);
+        assert_eq!(listed.pushed, newest.get(&id).map_or(row.created, |newest| newest.1), "the newest of {}", row.name);
         for kind in Kind::ALL {
             let counter = Key::new().u64(id).raw(b"units/").text(kind.name());
             let count = engine.read::<_, MetaError>(|tx| tx.counter(tables::REPO_COUNTER, counter.as_ref())).unwrap();
@@ -268,7 +271,7 @@ async fn go(lab: &Lab, step: &Step) -> Result<(), RegistryError> {
             registry.delete_manifest(Actor::system(), &name(repo), &Reference::Tag(tag(which))).await
         }
         Step::DeleteUnit { repo, tag: which, with_invocation } => {
-            let options = DeleteOptions { with_invocation: *with_invocation, force: true };
+            let options = DeleteOptions { with_invocation: *with_invocation, force: true, seen: None };
             registry.delete_with(Actor::system(), &name(repo), &Reference::Tag(tag(which)), options).await
         }
         Step::DeleteManifest { repo, what } => {

@@ -2,6 +2,7 @@
 
 mod growth;
 mod lists;
+mod pages;
 mod pulls;
 mod pushes;
 mod quiet;
@@ -114,6 +115,10 @@ impl<'b> Bench<'b> {
             Section::Rows("Pushes", self.measure(pushes::rows(self, &fixture), &all)),
             Section::Rows("Lists", self.measure(lists::rows(self, &all), &all)),
         ];
+        if let Some(pages) = pages::prepare(self, &all)? {
+            sections.push(Section::Rows("Pages", self.measure(pages.rows(self), &all)));
+            facts.push(pages.cold());
+        }
         if self.want(quiet::NAMES) {
             facts.extend(quiet::loaded(self, &all));
         }
@@ -134,7 +139,7 @@ impl<'b> Bench<'b> {
 
     /// Starts everybody and gives them the fixture. A peer that cannot be had is noted and left out.
     fn targets(&mut self, launcher: &Launcher<'_>, fixture: &Fixture) -> Result<Vec<Target>> {
-        let listed = if self.want(lists::NAMES) { lists::size(self.options) } else { 0 };
+        let listed = if self.want(lists::NAMES) || self.want(pages::NAMES) { lists::size(self.options) } else { 0 };
         let ours = self.dir.join(format!("ours-{OURS}"));
         launcher.initialise(&ours)?;
         if listed > 0 {

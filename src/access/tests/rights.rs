@@ -179,7 +179,7 @@ async fn whoever_gets_a_name_gets_nothing_of_its_last_owner() {
         let bury = move |tx: &mut WriteTx| {
             let id = repo::id_of(tx, &name)?.unwrap();
             let row = repo::get(tx, id)?.unwrap();
-            repo::bury(tx, id, &row, Timestamp(1))
+            repo::bury(tx, id, &row, Timestamp(1), 0)
         };
         at_start(|| house.meta.write_blocking(bury).unwrap());
     }
@@ -205,7 +205,7 @@ async fn rights_on_a_deleted_repository_do_not_come_back() {
     let delete = |tx: &mut WriteTx| {
         let id = repo::id_of(tx, &repo("lab/web"))?.unwrap();
         let row = repo::get(tx, id)?.unwrap();
-        repo::bury(tx, id, &row, Timestamp(1))?;
+        repo::bury(tx, id, &row, Timestamp(1), 0)?;
         Ok::<_, MetaError>(id)
     };
     let id = at_start(|| house.meta.write_blocking(delete).unwrap());
@@ -305,7 +305,7 @@ async fn the_report_says_who_can_do_what_by_which_path() {
 async fn every_change_is_an_event_with_its_actor() {
     let house = house_of(Mode::Strict, false);
     house.furnish().await;
-    let actor = Actor { principal: Principal::User { name: ADMIN.into(), admin: true }, address: Some(HERE.into()) };
+    let actor = Actor { address: Some(HERE.into()), ..Actor::new(Principal::User { name: ADMIN.into(), admin: true }) };
     house.clock.advance(Duration::from_secs(1));
     house.access.set_grant(&actor, &at("lab/web"), "lab", "dev", Level::Admin).await.unwrap();
     house.clock.advance(Duration::from_secs(1));

@@ -125,12 +125,12 @@ fn a_file_that_was_named_must_exist() {
 #[test]
 fn a_variable_that_sets_nothing_is_a_warning() {
     let variables = vec![
-        variable("MSR_LITE_ANONYMUS_PULL", "true"),
+        variable("MSR_LITE_ANONYMUS", "true"),
         variable("MSR_LITE_SERVICE_HOST", "10.0.0.1"),
         variable("MSR_LITE_PORT_443_TCP", "tcp://10.0.0.1:443"),
     ];
     let loaded = load(Sources { variables, ..Sources::default() }).unwrap();
-    assert_eq!(loaded.warnings, ["the variable MSR_LITE_ANONYMUS_PULL sets nothing; did you mean MSR_LITE_ANONYMOUS?"]);
+    assert_eq!(loaded.warnings, ["the variable MSR_LITE_ANONYMUS sets nothing; did you mean MSR_LITE_ANONYMOUS?"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::{Code, Failure};
 use super::path::{self, Parameters};
 use crate::http::reply::{self, Reply};
+use crate::http::request::agent;
 use crate::http::{App, Context, RequestBody};
 use crate::model::Caller;
 use crate::model::operation::Requirement;
@@ -52,7 +53,11 @@ pub struct Call<'r> {
 impl Call<'_> {
     /// Who changes something, for the record.
     pub fn actor(&self) -> Actor {
-        Actor { principal: self.caller.principal.clone(), address: Some(self.ctx.client.to_string()) }
+        Actor {
+            address: Some(self.ctx.client.to_string()),
+            agent: agent(self.headers).map(str::to_owned),
+            ..Actor::of(&self.caller)
+        }
     }
 
     /// Whether the caller may do this.

@@ -6,13 +6,16 @@ use super::call::{ANSWER, Call, Outcome, Parts, page, weight};
 use super::error::{Code, Failure};
 use super::tags::{NEVER, delete_reference, time};
 use crate::http::v2::read_list;
-use crate::oci::kind::{ChildRole, role_of_child};
+use crate::oci::kind::{CONFIG_MAX, ChildRole, Kind, role_of_child};
 use crate::oci::{Descriptor, Digest, Platform, Reference, RepoName};
 use crate::registry::manifests::{Brief, Line};
 use crate::registry::{Registry, RegistryError};
 
 /// Manifests of one list that are shown.
 const CHILDREN: usize = 500;
+/// Bytes that are read for the children of one index, after which no more are shown: each of thousands may be the same few
+/// megabytes.
+const READ: u64 = 64 * 1024 * 1024;
 
 /// `GET …/manifests`.
 pub(super) async fn list(call: Call<'_>) -> Outcome {
@@ -129,17 +132,25 @@ fn line(Line { command, layer }: &Line) -> Value {
 
 /// The manifests that a manifest stands for: those that a list lists, but for what describes others; else itself.
 pub(super) async fn of_list(registry: &Registry, repo: &RepoName, brief: Brief) -> Result<Vec<Value>, RegistryError> {
-    let (mut bytes, mut shown) = (0, Vec::new());
+    let (mut bytes, mut cost, mut shown) = (0, 0, Vec::new());
+    let mut last: Option<Brief> = None;
     if let Some(index) = brief.manifest.as_ref().filter(|manifest| manifest.is_index) {
         let children =
             index.children().filter(|child| !matches!(role_of_child(index, child), ChildRole::Attestation { .. }));
         for child in children.take(CHILDREN) {
-            tokio::task::yield_now().await;
+            if cost > READ {
+                break;
+            }
+            if last.as_ref().is_none_or(|last| last.digest != child.digest) {
+                tokio::task::yield_now().await;
+                last = match registry.manifest_brief(repo, &child.digest).await {
+                    Err(RegistryError::ManifestUnknown { .. }) => None,
+                    brief => Some(brief?),
+                };
+                cost += last.as_ref().map_or(0, read);
+            }
             let platform = child.platform.as_deref().filter(|platform| platform.is_real());
-            shown.push(match registry.manifest_brief(repo, &child.digest).await {
-                Err(RegistryError::ManifestUnknown { .. }) => missing(child, platform),
-                brief => show(&brief?, platform),
-            });
+            shown.push(last.as_ref().map_or_else(|| missing(child, platform), |brief| show(brief, platform)));
             if let Some(shown) = shown.last_mut() {
                 if bytes > ANSWER {
                     without_lines(shown);
@@ -152,6 +163,13 @@ pub(super) async fn of_list(registry: &Registry, repo: &RepoName, brief: Brief) 
         shown.push(show(&brief, None));
     }
     Ok(shown)
+}
+
+/// Bytes that were read for a manifest in short: its own, and those of the config that has its history.
+fn read(brief: &Brief) -> u64 {
+    let config = brief.manifest.as_ref().and_then(|manifest| manifest.config());
+    let history = config.filter(|_| brief.summary.kind == Kind::Image).map_or(0, |config| config.size.min(CONFIG_MAX));
+    brief.row.size.saturating_add(history)
 }
 
 /// What an index says of a manifest that is not here.

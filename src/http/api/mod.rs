@@ -7,6 +7,7 @@
 pub mod call;
 pub mod enzi;
 pub mod error;
+pub(super) mod events;
 mod grants;
 mod imagescan;
 mod index;
@@ -116,7 +117,16 @@ async fn ask(
     };
     let query = Query::parse(head.uri.query());
     let call = Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, account: String::new(), body };
+    let (actor, named) = (call.actor(), call.path.repository.clone());
     let outcome = carry_out(endpoint, &head.method, call).await;
+    if let Err(Failure::Denied(decision)) = &outcome
+        && matches!(decision.verdict, Verdict::Forbidden | Verdict::Hidden)
+        && !matches!(head.method, Method::GET | Method::HEAD)
+    {
+        let repo = named.as_deref().and_then(|path| path.split_once('/'));
+        let repo = repo.and_then(|(namespace, name)| path::repository(namespace, name).ok());
+        app.registry.note_denied(actor, repo.as_ref(), endpoint.name, &decision.because);
+    }
     let mut reply = outcome.unwrap_or_else(|failure| error::show(ctx, &failure, (hidden.0, &hidden.1)));
     reply.extensions_mut().insert(Asker(who.name().to_owned()));
     reply

@@ -136,14 +136,6 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
     }
 }
 
-/// `GET /repositories/{repository}/events`: events are written, but nothing reads them yet. An empty list would say that
-/// nothing happened.
-pub(super) fn events(call: &Call<'_>) -> Outcome {
-    call.app.registry.counts(call.repo())?;
-    let message = "this version of msr-lite records what happens in a repository, but does not list it here yet";
-    Err(Failure::said(Code::NotImplemented, message))
-}
-
 /// What may be said of a repository. Clients send their whole structures: what is not here is passed over, what is
 /// missing stays as it is.
 #[derive(Debug, Default, Deserialize)]

@@ -8,8 +8,8 @@ use super::PREFIX;
 use super::call::{Call, Outcome};
 use super::path::{self, Parameters};
 use super::{
-    enzi, grants, imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, teams, tokens,
-    version,
+    enzi, events, grants, imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, teams,
+    tokens, version,
 };
 use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 use crate::model::permission::Action;
@@ -99,6 +99,18 @@ const WITH_INVOCATION: Parameter =
     parameter("withInvocation", "boolean", "with an application, its invocation image's tag as well");
 
 pub(super) const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
+
+const EVENTS: &[Parameter] = &[
+    PAGE_START,
+    PAGE_SIZE,
+    parameter("publishedBefore", "string", "only events before this time (RFC 3339)"),
+    parameter("publishedAfter", "string", "only events from this time on (RFC 3339)"),
+    parameter("actorId", "string", "only events by, or about, this account"),
+    parameter("eventType", "string", "only CREATE, GET, UPDATE, DELETE, SEND, FAIL or SCAN; any for all"),
+    parameter("objectType", "string", "only about a REPOSITORY, TAG, MANIFEST, BLOB, ACCOUNT or the REGISTRY"),
+    parameter("excludePull", "boolean", "false: pulls too; they are left out otherwise"),
+    parameter("result", "string", "only what was done, or what was refused"),
+];
 
 pub(super) const PULL: Need = Need::Repository(Action::Pull);
 pub(super) const PUSH: Need = Need::Repository(Action::Push);
@@ -271,9 +283,18 @@ static TABLE: &[Endpoint] = &[
         path: "/repositories/{repository}/events",
         name: "api_list_repository_events",
         needs: PULL,
-        about: "What happened in a repository; not built yet",
-        query: &[],
-        handler: |call| at_once(repositories::events(&call)),
+        about: "What happened in a repository, the latest first; pulls only when they are asked for",
+        query: EVENTS,
+        handler: |call| Box::pin(events::of_repository(call)),
+    },
+    Endpoint {
+        method: Method::GET,
+        path: "/events",
+        name: "api_list_events",
+        needs: Need::SignedIn,
+        about: "What happened in the repositories that the caller may see, the latest first",
+        query: EVENTS,
+        handler: |call| Box::pin(events::list(call)),
     },
 ];
 

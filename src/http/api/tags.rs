@@ -114,8 +114,8 @@ pub(super) async fn delete(call: Call<'_>) -> Outcome {
 
 /// Deletes a tag or a manifest as the query says.
 pub(super) async fn delete_reference(call: &Call<'_>, reference: &Reference) -> Outcome {
-    let options =
-        DeleteOptions { with_invocation: call.query.flag("withInvocation")?, force: call.query.flag("force")? };
+    let (with_invocation, force) = (call.query.flag("withInvocation")?, call.query.flag("force")?);
+    let options = DeleteOptions { with_invocation, force, seen: None };
     if options.force {
         call.need(Requirement::Admin)?;
     }

@@ -1,7 +1,7 @@
 //! Pages of repositories and of what is in them: which view answers which.
 
 use super::routes::{ManifestPage, PageRequest, RepositoryPage};
-use super::{Failure, Outcome, Visit, delete, manifest, repositories, repository, search, settings, tags};
+use super::{Failure, Outcome, Visit, activity, delete, manifest, repositories, repository, search, settings, tags};
 
 /// Answers for the pages of repositories; others do not come here.
 pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
@@ -14,6 +14,7 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     match page {
         RepositoryPage::Info => repository::serve(visit, repo),
         RepositoryPage::Tags => tags::serve(visit, repo),
+        RepositoryPage::Activity => activity::serve(visit, Some(repo)).await,
         RepositoryPage::Settings => settings::serve(visit, repo).await,
         RepositoryPage::Delete => delete::repository(visit, repo).await,
         RepositoryPage::DeleteTags => delete::several(visit, repo).await,

@@ -3,16 +3,17 @@
 use askama::Template;
 use hyper::StatusCode;
 
+use super::manifest::NAME;
 use super::page::{Frame, Nav, render};
-use super::repository::{Head, Tab};
+use super::repository::{Head, Tab, api_path};
 use super::routes::{ManifestPage, manifest_path, repository_path};
-use super::{Failure, Outcome, Visit, errors, redirect};
+use super::{Failure, Outcome, Visit, errors, redirect, shown};
 use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
 use crate::oci::{Digest, Reference, RepoName};
-use crate::registry::RegistryError;
 use crate::registry::delete::{DeleteOptions, DeletePlan, PlanLine};
+use crate::registry::{Registry, RegistryError};
 
 /// The most that one form deletes.
 const AT_ONCE: usize = 100;
@@ -30,12 +31,16 @@ struct DeletePage {
     gone: Vec<String>,
     /// Bytes that the whole frees.
     frees: u64,
+    /// Whether it may be less: other repositories may need them, which is not for everybody to know.
+    at_most: bool,
     /// Whether applications take their invocation images' tags with them.
     with_invocation: bool,
     /// The same page with the other choice; `None` when there is nothing to choose.
     other_choice: Option<String>,
     /// Whether something is refused that an administrator may force.
     refused: bool,
+    /// Whether forcing it takes a manifest from an application, and not but a tag.
+    breaks: bool,
     problem: Option<String>,
 }
 
@@ -71,21 +76,33 @@ impl Line {
         let path = manifest_path(repo, &line.reference, ManifestPage::Overview);
         // What was asked for needs no other reason.
         let why = if line.why.is_empty() { "it was chosen".to_owned() } else { line.why };
-        Self { text, full, path, what: line.what, why }
+        // A component's name and a platform's are their author's words.
+        Self { text, full, path, what: shown::line(&line.what, NAME), why }
     }
 }
 
 impl Item {
-    fn new(repo: &RepoName, reference: Reference, digest: Digest, plan: DeletePlan) -> Self {
+    fn new(repo: &RepoName, reference: Reference, digest: Digest, plan: DeletePlan, sees_all: bool) -> Self {
         let lines = |lines: Vec<PlanLine>| lines.into_iter().map(|line| Line::new(repo, line)).collect();
         Self {
             reference,
             digest,
             goes: lines(plan.goes),
             stays: lines(plan.stays),
-            frees: plan.frees,
+            frees: if sees_all { plan.frees } else { plan.frees_here },
             refused: plan.refused.map(|words| errors::sentence(&words)),
             invocation: plan.with_invocation.map(|tag| tag.to_string()),
+        }
+    }
+
+    /// By which the REST interface deletes the same.
+    fn api_path(&self, repo: &RepoName, asked: Asked) -> String {
+        let repository = api_path(repo);
+        let with_invocation = asked.with_invocation && self.invocation.is_some();
+        let query = if with_invocation { "?withInvocation=true" } else { "" };
+        match &self.reference {
+            Reference::Tag(tag) => format!("{repository}/tags/{tag}{query}"),
+            Reference::Digest(digest) => format!("{repository}/manifests/{digest}{query}"),
         }
     }
 }
@@ -108,7 +125,7 @@ impl Asked {
     }
 
     fn options(self) -> DeleteOptions {
-        DeleteOptions { with_invocation: self.with_invocation, force: self.force }
+        DeleteOptions { with_invocation: self.with_invocation, force: self.force, seen: None }
     }
 }
 
@@ -151,17 +168,18 @@ pub(super) async fn several(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
 async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: Vec<Reference>) -> Outcome {
     let asked = Asked::read(visit)?;
     if visit.is_get() {
-        return page(visit, repo, action, &references, asked, StatusCode::OK, None);
+        return page(visit, repo, action, &references, asked, StatusCode::OK, None).await;
     }
     check(visit, repo)?;
     let (mut refused, mut last) = (Vec::new(), None);
-    for item in plans(visit, repo, &references, asked)?.items {
+    for item in plans(visit, repo, &references, asked).await?.items {
         if !visit.form.all("digest").any(|digest| digest == item.digest.to_string()) {
             refused.push(item.reference);
             last = Some("Somebody pushed another manifest under its name meanwhile. Look again at what goes.".into());
             continue;
         }
-        let deleted = visit.app.registry.delete_with(visit.actor(), repo, &item.reference, asked.options());
+        let options = DeleteOptions { seen: Some(item.digest), ..asked.options() };
+        let deleted = visit.app.registry.delete_with(visit.actor(), repo, &item.reference, options);
         match deleted.await {
             // What went with another one is gone, as was wanted.
             Ok(()) | Err(RegistryError::ManifestUnknown { .. }) => {}
@@ -174,7 +192,7 @@ async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: V
     }
     match last {
         None => Ok(redirect(&format!("{}/-/tags?done=deleted", repository_path(repo)))),
-        Some(problem) => page(visit, repo, action, &refused, asked, StatusCode::CONFLICT, Some(problem)),
+        Some(problem) => page(visit, repo, action, &refused, asked, StatusCode::CONFLICT, Some(problem)).await,
     }
 }
 
@@ -184,26 +202,13 @@ struct Plans {
     gone: Vec<Reference>,
 }
 
-/// Plans each by itself: applications first, for what belongs to them goes with them.
-fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
-    let registry = &visit.app.registry;
-    let (mut items, mut gone) = (Vec::new(), Vec::new());
-    for reference in references {
-        let digest = match reference {
-            Reference::Digest(digest) => Some(*digest),
-            Reference::Tag(_) => match registry.tags_of(repo, reference, 1) {
-                Ok(entries) => entries.first().map(|entry| entry.digest),
-                Err(RegistryError::ManifestUnknown { .. }) => None,
-                Err(error) => return Err(error.into()),
-            },
-        };
-        let plan = registry.plan_deletion(repo, reference, asked.options());
-        match (digest, plan) {
-            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan)),
-            (None, _) | (_, Err(RegistryError::ManifestUnknown { .. })) => gone.push(reference.clone()),
-            (_, Err(error)) => return Err(error.into()),
-        }
-    }
+/// Plans each by itself: applications first, for what belongs to them goes with them. A hundred plans may look at half a
+/// million parts, so that is no work for a thread that serves others.
+async fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: Asked) -> Result<Plans, Failure> {
+    let (registry, sees_all) = (visit.app.registry.clone(), visit.may(Requirement::Admin));
+    let (repo, references) = (repo.clone(), references.to_vec());
+    let read = tokio::task::spawn_blocking(move || read_plans(&registry, &repo, &references, asked, sees_all)).await;
+    let (mut items, gone) = read.map_err(|error| Failure::Fault(error.to_string()))??;
     items.sort_by_key(|item| item.invocation.is_none());
     if asked.with_invocation {
         // These go with their applications, and need no line of their own.
@@ -213,7 +218,35 @@ fn plans(visit: &Visit<'_>, repo: &RepoName, references: &[Reference], asked: As
     Ok(Plans { items, gone })
 }
 
-fn page(
+/// The plans, and what is not there.
+fn read_plans(
+    registry: &Registry,
+    repo: &RepoName,
+    references: &[Reference],
+    asked: Asked,
+    sees_all: bool,
+) -> Result<(Vec<Item>, Vec<Reference>), RegistryError> {
+    let (mut items, mut gone) = (Vec::new(), Vec::new());
+    for reference in references {
+        let digest = match reference {
+            Reference::Digest(digest) => Some(*digest),
+            Reference::Tag(_) => match registry.tags_of(repo, reference, 1) {
+                Ok(entries) => entries.first().map(|entry| entry.digest),
+                Err(RegistryError::ManifestUnknown { .. }) => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let plan = registry.plan_deletion(repo, reference, asked.options());
+        match (digest, plan) {
+            (Some(digest), Ok(plan)) => items.push(Item::new(repo, reference.clone(), digest, plan, sees_all)),
+            (None, _) | (_, Err(RegistryError::ManifestUnknown { .. })) => gone.push(reference.clone()),
+            (_, Err(error)) => return Err(error),
+        }
+    }
+    Ok((items, gone))
+}
+
+async fn page(
     visit: &Visit<'_>,
     repo: &RepoName,
     action: String,
@@ -222,7 +255,7 @@ fn page(
     status: StatusCode,
     problem: Option<String>,
 ) -> Outcome {
-    let Plans { items, gone } = plans(visit, repo, references, asked)?;
+    let Plans { items, gone } = plans(visit, repo, references, asked).await?;
     if items.is_empty() && problem.is_none() {
         let reference = gone.into_iter().next().map_or_else(String::new, |reference| reference.to_string());
         return Err(Failure::NotFound(format!("Repository {repo} has no manifest {reference}; it may be deleted.")));
@@ -233,14 +266,21 @@ fn page(
         items => format!("Delete {} of {repo}", items.len()),
     };
     let has_choice = items.iter().any(|item| item.invocation.is_some());
+    let mut frame = visit.frame(format!("{repo} · Delete"), Nav::Repositories);
+    // The REST interface deletes one at a time.
+    if let [item] = items.as_slice() {
+        frame = frame.with_api_delete(item.api_path(repo, asked));
+    }
     let page = DeletePage {
-        frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories),
+        frame,
         head: Head::new(visit, &details, Tab::Other),
         title,
         frees: items.iter().fold(0, |sum: u64, item| sum.saturating_add(item.frees)),
+        at_most: !visit.may(Requirement::Admin),
         other_choice: has_choice.then(|| other_choice(&action, references, asked)),
         with_invocation: asked.with_invocation,
         refused: items.iter().any(|item| item.refused.is_some()),
+        breaks: items.iter().any(|item| item.refused.is_some() && matches!(item.reference, Reference::Digest(_))),
         gone: gone.iter().map(ToString::to_string).collect(),
         action,
         items,
@@ -275,7 +315,7 @@ pub(super) async fn repository(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
     let page = |status, problem| {
         let details = visit.app.registry.repository(repo)?;
         let page = DeleteRepositoryPage {
-            frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories),
+            frame: visit.frame(format!("{repo} · Delete"), Nav::Repositories).with_api_delete(api_path(repo)),
             head: Head::new(visit, &details, Tab::Other),
             pulls: details.pulls,
             problem,

@@ -26,8 +26,8 @@ struct InClearPage {
     url: String,
 }
 
-/// `/login`.
-pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
+/// `/login`. The session of `token`, in which the browser was until now, ends when another one begins.
+pub(super) async fn serve(visit: &Visit<'_>, token: Option<Secret>) -> Outcome {
     if visit.is_get() {
         let next = local(visit.query.get("next"));
         if visit.caller.is_signed_in() {
@@ -40,6 +40,9 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     let password = Secret::new(visit.form.raw("password").unwrap_or_default().to_owned());
     match visit.app.access.open_session(username, password, visit.ctx.client, &visit.agent).await {
         Ok(opened) => {
+            if let Some(token) = token {
+                visit.app.access.close_session(token.reveal()).await?;
+            }
             let next = next.filter(|next| *next != "/");
             let begin = if opened.session.initial_password { "/welcome" } else { next.unwrap_or("/") };
             let mut reply = redirect(begin);

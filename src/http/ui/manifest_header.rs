@@ -3,7 +3,7 @@
 use super::manifest::{Link, NAME, ROWS, digest_link, link, tabs, tag_link};
 use super::page::{Frame, Nav};
 use super::pull_commands::{Command, Target};
-use super::repository::api_path;
+use super::repository::{self, api_path};
 use super::routes::{self, ManifestPage};
 use super::shown::Room;
 use super::{Failure, Visit, shown, words};
@@ -184,11 +184,7 @@ impl Header {
 
 /// The pages above this one.
 fn crumbs(repo: &RepoName) -> Vec<(String, String)> {
-    let mut crumbs = vec![("/repositories".to_owned(), "Repositories".to_owned())];
-    if !repo.namespace().is_empty() {
-        crumbs.push((format!("/repositories?ns={}", repo.namespace()), repo.namespace().to_owned()));
-    }
-    crumbs.push((routes::repository_path(repo), repo.name().to_owned()));
+    let mut crumbs = repository::crumbs(repo);
     crumbs.push((format!("{}/-/tags", routes::repository_path(repo)), "Tags".to_owned()));
     crumbs
 }

@@ -17,12 +17,13 @@ use crate::access::session::{Session, csrf_text};
 use crate::base::Secret;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
-use crate::model::{Caller, Principal};
+use crate::model::{Caller, Event, Principal};
 use crate::pki::SubjectName;
 use crate::registry::Actor;
 
 mod about;
 mod account;
+mod activity;
 mod application;
 mod artifact;
 pub mod assets;
@@ -70,7 +71,7 @@ pub type Outcome = Result<Reply, Failure>;
 
 /// Whether a path is one of the pages' (or of their assets).
 pub fn is_page(path: &str) -> bool {
-    const EXACT: [&str; 7] = ["/", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs"];
+    const EXACT: [&str; 8] = ["/", "/activity", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs"];
     const UNDER: [&str; 5] = ["/r/", "/a/", "/system", "/account", "/docs/"];
     EXACT.contains(&path) || UNDER.iter().any(|under| path.starts_with(under))
 }
@@ -145,13 +146,31 @@ impl Visit<'_> {
 
     /// Who changes something, for the record.
     pub fn actor(&self) -> Actor {
-        Actor { principal: self.caller.principal.clone(), address: Some(self.ctx.client.to_string()) }
+        let agent = &self.agent[..self.agent.floor_char_boundary(Event::AGENT)];
+        Actor {
+            address: Some(self.ctx.client.to_string()),
+            agent: (!agent.is_empty()).then(|| agent.to_owned()),
+            ..Actor::of(&self.caller)
+        }
     }
 
     /// Where to sign in, and come back from to this page.
     pub fn login_path(&self) -> String {
         let next: String = form_urlencoded::byte_serialize(self.here.as_bytes()).collect();
         if self.here == "/" { "/login".to_owned() } else { format!("/login?next={next}") }
+    }
+
+    /// Puts on record that somebody who signed in may not do what a form asks for.
+    fn note_refusal(&self, refused: &Failure) {
+        let because = match refused {
+            Failure::Forbidden(because) | Failure::NotFound(because) if !self.is_get() => because,
+            _ => return,
+        };
+        let repo = match &self.page {
+            PageRequest::Repository(repo, _) => Some(repo),
+            _ => None,
+        };
+        self.app.registry.note_denied(self.actor(), repo, self.page.name(), because);
     }
 
     /// Fails unless the caller may see this page.
@@ -310,10 +329,10 @@ async fn admit(
             return Err(Failure::Forbidden(message.into()));
         }
     }
-    visit.check()?;
+    visit.check().inspect_err(|refused| visit.note_refusal(refused))?;
     match &visit.page {
         PageRequest::Home => Ok(home(visit)),
-        PageRequest::Login => login::serve(visit).await,
+        PageRequest::Login => login::serve(visit, token).await,
         PageRequest::Logout => login::sign_out(visit, token).await,
         PageRequest::Welcome => welcome::serve(visit),
         PageRequest::Account => account::serve(visit),
@@ -327,6 +346,7 @@ async fn admit(
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
         PageRequest::Interface => Ok(docs::interface(visit)),
+        PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }

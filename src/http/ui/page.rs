@@ -1,8 +1,8 @@
 //! What all pages share: the frame around them, and the answer that carries one.
 
 use askama::Template;
-use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
 
 use super::assets;
 use crate::http::reply::{self, Reply};
@@ -30,6 +30,8 @@ pub enum Nav {
     Elsewhere,
     /// Repositories and what is in them.
     Repositories,
+    /// What happened.
+    Activity,
     /// The registry itself.
     System,
     /// Who is signed in.
@@ -91,23 +93,31 @@ pub struct Frame {
     pub here: String,
     /// What the search box holds.
     pub search: String,
-    /// The path under which the REST interface answers the same question.
-    pub api: Option<String>,
+    /// The method and the path by which the REST interface does the same.
+    pub api: Option<(Method, String)>,
 }
 
 impl Frame {
     /// Names the path of the same data in the REST interface, `/api/v0/…`, for the line at the foot of the page.
     #[must_use]
     pub fn with_api(mut self, path: impl Into<String>) -> Self {
-        self.api = Some(path.into());
+        self.api = Some((Method::GET, path.into()));
+        self
+    }
+
+    /// The same for a page that is about to delete what the path names.
+    #[must_use]
+    pub fn with_api_delete(mut self, path: impl Into<String>) -> Self {
+        self.api = Some((Method::DELETE, path.into()));
         self
     }
 
     /// The command for it.
     pub fn curl(&self) -> Option<String> {
-        let path = self.api.as_deref()?;
+        let (method, path) = self.api.as_ref()?;
+        let method = if method == Method::GET { String::new() } else { format!(" -X {method}") };
         let user = self.user.as_deref().map(|user| format!(" -u {}", quoted(user))).unwrap_or_default();
-        Some(format!("curl --cacert ca.crt{user} '{}{path}'", self.base))
+        Some(format!("curl --cacert ca.crt{user}{method} '{}{path}'", self.base))
     }
 
     /// Where the stylesheet is.

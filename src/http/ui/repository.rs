@@ -20,6 +20,7 @@ use crate::registry::tags::TagEntry;
 pub(super) enum Tab {
     Info,
     Tags,
+    Activity,
     Settings,
     /// A page behind one of them.
     Other,
@@ -66,21 +67,31 @@ impl Head {
 
     /// The pages above this one.
     pub(super) fn above(&self) -> Vec<(String, String)> {
-        let mut above = vec![("/repositories".to_owned(), "Repositories".to_owned())];
-        let namespace = self.name.namespace();
-        if !namespace.is_empty() {
-            above.push((format!("/repositories?ns={namespace}"), namespace.to_owned()));
-        }
-        if self.tab == Tab::Other {
-            above.push((self.path.clone(), self.name.to_string()));
+        let mut above = crumbs(&self.name);
+        if self.tab != Tab::Other {
+            above.pop();
         }
         above
     }
 
     /// Whether this tab is shown, for the templates.
     pub(super) fn is(&self, tab: &str) -> bool {
-        matches!((self.tab, tab), (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Settings, "settings"))
+        matches!(
+            (self.tab, tab),
+            (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Activity, "activity") | (Tab::Settings, "settings")
+        )
     }
+}
+
+/// The way to a repository and to it, for the pages behind it.
+pub(super) fn crumbs(repo: &RepoName) -> Vec<(String, String)> {
+    let mut crumbs = vec![("/repositories".to_owned(), "Repositories".to_owned())];
+    let namespace = repo.namespace();
+    if !namespace.is_empty() {
+        crumbs.push((format!("/repositories?ns={namespace}"), namespace.to_owned()));
+    }
+    crumbs.push((repository_path(repo), repo.name().to_owned()));
+    crumbs
 }
 
 /// The commands that pull a tag.

@@ -44,6 +44,8 @@ pub enum PageRequest {
     Repositories,
     /// `/search`.
     Search,
+    /// `/activity`: what happened.
+    Activity,
     /// `/r/{name…}[/-/…]`: something of a repository.
     Repository(RepoName, RepositoryPage),
 }
@@ -55,6 +57,8 @@ pub enum RepositoryPage {
     Info,
     /// `/-/tags`: the list.
     Tags,
+    /// `/-/activity`: what happened there.
+    Activity,
     /// `/-/settings`: description and visibility; sent a form, changes them.
     Settings,
     /// `/-/delete`: the whole repository; a form first.
@@ -171,6 +175,7 @@ impl PageRequest {
             "/docs/applications" => Self::Applications,
             "/repositories" => Self::Repositories,
             "/search" => Self::Search,
+            "/activity" => Self::Activity,
             _ => return repository(path.strip_prefix("/r/")?),
         })
     }
@@ -185,7 +190,10 @@ impl PageRequest {
                 | RepositoryPage::Delete
                 | RepositoryPage::DeleteTags
                 | RepositoryPage::Manifest(_, ManifestPage::Delete) => BOTH,
-                RepositoryPage::Info | RepositoryPage::Tags | RepositoryPage::Manifest(..) => SHOW,
+                RepositoryPage::Info
+                | RepositoryPage::Tags
+                | RepositoryPage::Activity
+                | RepositoryPage::Manifest(..) => SHOW,
             },
             _ => SHOW,
         }
@@ -198,7 +206,7 @@ impl PageRequest {
                 Need::Nothing
             }
             Self::Repositories | Self::Search => Need::Browse,
-            Self::Account | Self::Password => Need::SignedIn,
+            Self::Account | Self::Password | Self::Activity => Need::SignedIn,
             Self::Welcome
             | Self::System
             | Self::Storage
@@ -224,9 +232,11 @@ impl PageRequest {
             Self::Applications | Self::Interface => "page_docs",
             Self::Repositories => "page_repositories",
             Self::Search => "page_search",
+            Self::Activity => "page_activity",
             Self::Repository(_, page) => match page {
                 RepositoryPage::Info => "page_repository",
                 RepositoryPage::Tags => "page_tags",
+                RepositoryPage::Activity => "page_activity",
                 RepositoryPage::Settings => "page_settings",
                 RepositoryPage::Manifest(_, ManifestPage::Delete)
                 | RepositoryPage::Delete
@@ -242,7 +252,7 @@ impl RepositoryPage {
         match self {
             Self::Settings => Action::Administer,
             Self::Delete | Self::DeleteTags | Self::Manifest(_, ManifestPage::Delete) => Action::Delete,
-            Self::Info | Self::Tags | Self::Manifest(..) => Action::Pull,
+            Self::Info | Self::Tags | Self::Activity | Self::Manifest(..) => Action::Pull,
         }
     }
 }
@@ -264,6 +274,7 @@ fn repository_page(rest: &str) -> Option<RepositoryPage> {
     }
     let reference = match (noun, name) {
         ("tags", None) => return Some(RepositoryPage::Tags),
+        ("activity", None) => return Some(RepositoryPage::Activity),
         ("settings", None) => return Some(RepositoryPage::Settings),
         ("delete", None) => return Some(RepositoryPage::Delete),
         ("delete-tags", None) => return Some(RepositoryPage::DeleteTags),

@@ -72,18 +72,3 @@ pub(super) fn collect(visit: &Visit<'_>) -> Reply {
     });
     redirect("/system/storage?done=begun")
 }
-
-impl StoragePage {
-    fn used(&self) -> u64 {
-        self.space.total.saturating_sub(self.space.free)
-    }
-
-    /// So much used is a reason to look: room for twice the reserve is left.
-    fn scarce(&self) -> u64 {
-        self.space.total.saturating_sub(self.space.reserve.saturating_mul(2))
-    }
-
-    fn percent(&self) -> u64 {
-        super::system::percent(self.used(), self.space.total)
-    }
-}

@@ -65,23 +65,3 @@ pub(super) fn serve(visit: &Visit<'_>) -> Outcome {
     };
     Ok(render(StatusCode::OK, &page))
 }
-
-impl SystemPage {
-    fn used(&self) -> u64 {
-        self.space.total.saturating_sub(self.space.free)
-    }
-
-    /// So much used is a reason to look: room for twice the reserve is left.
-    fn scarce(&self) -> u64 {
-        self.space.total.saturating_sub(self.space.reserve.saturating_mul(2))
-    }
-
-    fn percent(&self) -> u64 {
-        percent(self.used(), self.space.total)
-    }
-}
-
-/// A part in whole percents.
-pub(super) fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { u64::try_from(u128::from(part) * 100 / u128::from(whole)).unwrap_or(100) }
-}

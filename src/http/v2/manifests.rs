@@ -24,7 +24,9 @@ pub(super) async fn get(
 ) -> Result<Reply, RegistryError> {
     let registry = &call.app.registry;
     let manifest = if with_body {
-        registry.pull_manifest(repo, reference)?
+        let pulled = registry.pull_manifest(repo, reference)?;
+        registry.note_pull(&call.caller, call.ctx.client, call.agent, repo, reference, &pulled.digest);
+        pulled
     } else {
         registry.head_manifest(repo, reference, call.may_push(repo)).await?
     };

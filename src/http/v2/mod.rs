@@ -19,6 +19,7 @@ use hyper::{Request, StatusCode};
 
 use crate::http::App;
 use crate::http::reply::{Asker, OperationName, Reply, empty, json};
+use crate::http::request::agent;
 use crate::http::{Context, RequestBody, request};
 use crate::meta::MetaError;
 use crate::model::operation::Requirement;
@@ -39,11 +40,27 @@ struct Call<'r> {
     ctx: &'r Context,
     operation: &'r Operation,
     caller: Caller,
+    /// What the client calls itself.
+    agent: Option<&'r str>,
 }
 
 impl Call<'_> {
     fn actor(&self) -> Actor {
-        Actor { principal: self.caller.principal.clone(), address: Some(self.ctx.client.to_string()) }
+        Actor {
+            address: Some(self.ctx.client.to_string()),
+            agent: self.agent.map(str::to_owned),
+            ..Actor::of(&self.caller)
+        }
+    }
+
+    /// Puts on record that somebody who signed in was refused a change. (Who did not sign in, or shows a narrow token, is
+    /// asked for more: that is how clients sign in.)
+    fn note_refusal(&self, decision: &Decision) {
+        let changes = matches!(self.operation.requires(), Requirement::Repository(_, Action::Push | Action::Delete));
+        if changes && matches!(decision.verdict, Verdict::Forbidden | Verdict::Hidden) {
+            let (repo, operation) = (self.operation.repo(), self.operation.name());
+            self.app.registry.note_denied(self.actor(), repo, operation, &decision.because);
+        }
     }
 
     fn may_push(&self, repo: &RepoName) -> bool {
@@ -95,7 +112,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         Ok(operation) => operation,
         Err(error) => return error::route(&error),
     };
-    let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous() };
+    let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous(), agent: agent(&head.headers) };
     let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
     match app.access.authenticate_client(authorization, ctx.client, request::user_agent(&head.headers)).await {
         Ok(caller) => call.caller = caller,
@@ -118,6 +135,7 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
             Operation::MountBlob { from, .. } => from.as_ref(),
             _ => None,
         };
+        call.note_refusal(&decision);
         call.challenge(&decision, source)
     };
     note(reply, &call)

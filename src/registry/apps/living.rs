@@ -15,7 +15,8 @@ use crate::meta::{Read, manifest, tag};
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, Tag};
 
-/// Manifests that are looked at. A member has few parents but for the leftovers of re-pushes.
+/// Edges that are looked at, on all ways upwards together. A member has few parents but for the leftovers of re-pushes;
+/// whoever nests indexes makes as many ways as the product of their numbers, and this is asked inside of commits.
 const LOOKUPS: usize = 5_000;
 
 /// The living application that needs a manifest.
@@ -39,19 +40,11 @@ pub(in crate::registry) fn living(
     repo: RepoId,
     digest: &Digest,
 ) -> Result<Option<Living>, RegistryError> {
-    let mut left = LOOKUPS;
+    let mut above = Above { tx, repo, left: LOOKUPS, is_cut: false };
     // Upwards, each with the first application on the way to it.
-    let mut open: VecDeque<(Digest, Option<Digest>)> =
-        above(tx, repo, digest, left + 1)?.map(|up| (up, None)).collect();
-    let mut seen: HashSet<(Digest, bool)> = HashSet::new();
+    let mut open: VecDeque<(Digest, Option<Digest>)> = above.of(digest)?.into_iter().map(|up| (up, None)).collect();
+    let mut seen: HashSet<(Digest, bool)> = open.iter().map(|(up, _)| (*up, false)).collect();
     while let Some((digest, through)) = open.pop_front() {
-        if !seen.insert((digest, through.is_some())) {
-            continue;
-        }
-        if left == 0 {
-            return Ok(Some(Living::Unknown));
-        }
-        left -= 1;
         let Some(row) = manifest::get(tx, repo, &digest)? else { continue };
         let through = match through {
             None if is_application(summary_of(tx, repo, &digest, &row)?.kind) => Some(digest),
@@ -62,24 +55,34 @@ pub(in crate::registry) fn living(
         {
             return Ok(Some(Living::Application { digest: application, tag }));
         }
-        open.extend(above(tx, repo, &digest, left + 1)?.map(|up| (up, through)));
+        let above = above.of(&digest)?.into_iter().filter(|up| seen.insert((*up, through.is_some())));
+        open.extend(above.map(|up| (up, through)));
     }
-    Ok(None)
+    Ok(above.is_cut.then_some(Living::Unknown))
 }
 
-/// What a manifest is a part of: those that list it, and the Compose manifest whose images it lists.
-fn above(
-    tx: &impl Read,
+/// Looks upwards, over a bounded number of edges.
+struct Above<'t, T> {
+    tx: &'t T,
     repo: RepoId,
-    digest: &Digest,
-    limit: usize,
-) -> Result<impl Iterator<Item = Digest>, RegistryError> {
-    let mut above = manifest::parents(tx, repo, digest, limit)?;
-    if let Some(row) = manifest::get(tx, repo, digest)?
-        && let Some(subject) = row.subject
-        && summary_of(tx, repo, digest, &row)?.kind == Kind::ComposeImages
-    {
-        above.push(subject);
+    left: usize,
+    /// Whether there was more than could be looked at.
+    is_cut: bool,
+}
+
+impl<T: Read> Above<'_, T> {
+    /// What a manifest is a part of: those that list it, and the Compose manifest whose images it lists.
+    fn of(&mut self, digest: &Digest) -> Result<Vec<Digest>, RegistryError> {
+        let mut above = manifest::parents(self.tx, self.repo, digest, self.left + 1)?;
+        self.is_cut |= above.len() > self.left;
+        above.truncate(self.left);
+        self.left -= above.len();
+        if let Some(row) = manifest::get(self.tx, self.repo, digest)?
+            && let Some(subject) = row.subject
+            && summary_of(self.tx, self.repo, digest, &row)?.kind == Kind::ComposeImages
+        {
+            above.push(subject);
+        }
+        Ok(above)
     }
-    Ok(above.into_iter())
 }

@@ -1,6 +1,6 @@
 //! What goes with a tag or a manifest that a person deletes, and what stays.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use super::super::RegistryError;
 use super::super::apps::{Pair, is_application, pair_of};
@@ -18,8 +18,9 @@ use crate::oci::{Digest, Reference, Tag};
 /// Manifests that one commit takes, each with about ten rows; an application has a few dozen. What is beyond stays, is
 /// needed by nothing, and goes with the untagged.
 const AT_ONCE: usize = 100;
-/// Parents of one manifest that are looked at: with more, it stays.
-const PARENTS: usize = 1_000;
+/// Parts that are asked for what keeps them: what is beyond stays. This is asked inside of commits, and thousands of parts
+/// may each belong to all of those that go.
+const PARTS: usize = 5_000;
 /// Referrers of one manifest that may go with it.
 const REFERRERS: usize = 200;
 /// Lines about what stays.
@@ -43,7 +44,7 @@ enum Keeper {
     Tag(Tag),
     Parent(Digest),
     Subject(Digest),
-    /// Too many manifests list it to ask them all, or too many go already.
+    /// Too many go already.
     Bound,
 }
 
@@ -51,6 +52,8 @@ struct Planning<'t, T> {
     look: Look<'t, T>,
     tags: BTreeSet<Tag>,
     going: BTreeSet<Digest>,
+    /// Parts that may still be asked for.
+    left: usize,
 }
 
 /// What deleting `reference`, which stands for the manifest `target`, does.
@@ -83,8 +86,8 @@ pub(super) fn outcome(
     }
     done.tags.extend(names);
 
-    let mut plan =
-        Planning { look: Look::new(tx, repo), tags: done.tags.iter().cloned().collect(), going: BTreeSet::new() };
+    let tags = done.tags.iter().cloned().collect();
+    let mut plan = Planning { look: Look::new(tx, repo), tags, going: BTreeSet::new(), left: PARTS };
     // A digest was asked for by itself; a tag's manifest goes if nothing else keeps it.
     let keeper = match reference {
         Reference::Tag(_) => plan.keeper(&target)?,
@@ -112,9 +115,13 @@ impl<T: Read> Planning<'_, T> {
         let mut kept: BTreeMap<Digest, (String, Keeper)> = BTreeMap::new();
         while let Some(digest) = open.pop_front() {
             for (part, what) in self.parts(&digest)? {
+                if self.left == 0 {
+                    break;
+                }
                 if self.going.contains(&part) {
                     continue;
                 }
+                self.left -= 1;
                 // The last of its parents to go lets it go, too.
                 match self.keeper(&part)? {
                     None => {
@@ -142,11 +149,11 @@ impl<T: Read> Planning<'_, T> {
     /// The manifests that belong to one: its children, and what is attached to it.
     fn parts(&self, digest: &Digest) -> Result<Vec<(Digest, String)>, RegistryError> {
         let (tx, repo) = (self.look.tx, self.look.repo);
-        let mut parts = Vec::new();
+        let (mut parts, mut seen) = (Vec::new(), HashSet::new());
         if let Some(read) = self.look.read(digest)? {
             for child in read.parts.iter().filter(|part| matches!(part.role, Role::Child | Role::ForeignChild)) {
                 let child = child.descriptor.digest;
-                if manifest::get(tx, repo, &child)?.is_some() {
+                if seen.insert(child) && manifest::get(tx, repo, &child)?.is_some() {
                     parts.push((child, role_in(&read, &child)));
                 }
             }
@@ -167,7 +174,8 @@ impl<T: Read> Planning<'_, T> {
                 return Ok(Some(Keeper::Tag(name)));
             }
         }
-        let parents = manifest::parents(tx, repo, digest, PARENTS)?;
+        // Of one more than go, one does not.
+        let parents = manifest::parents(tx, repo, digest, self.going.len() + 1)?;
         if let Some(parent) = parents.iter().find(|parent| !self.going.contains(parent)) {
             return Ok(Some(Keeper::Parent(*parent)));
         }
@@ -177,8 +185,7 @@ impl<T: Read> Planning<'_, T> {
         {
             return Ok(Some(Keeper::Subject(subject)));
         }
-        let is_bound = parents.len() == PARENTS || self.going.len() >= AT_ONCE;
-        Ok(is_bound.then_some(Keeper::Bound))
+        Ok((self.going.len() >= AT_ONCE).then_some(Keeper::Bound))
     }
 
     fn stays(&self, digest: &Digest, what: &str, keeper: &Keeper) -> Result<PlanLine, RegistryError> {
@@ -213,29 +220,40 @@ fn kind_of(tx: &impl Read, repo: RepoId, digest: &Digest) -> Result<Option<Kind>
     }
 }
 
-/// Bytes that nothing needs any more once the manifests are gone: their bodies, unless another repository has them, and
-/// the blobs that no other manifest here refers to and no other repository has.
-pub(super) fn frees(tx: &impl Read, repo: RepoId, outcome: &Outcome) -> Result<u64, RegistryError> {
+/// Bytes that nothing needs any more once manifests are gone: their bodies, and the blobs that no other manifest refers to.
+#[derive(Debug, Default)]
+pub(super) struct Frees {
+    /// Nothing in any repository.
+    pub(super) everywhere: u64,
+    /// Nothing in this one.
+    pub(super) here: u64,
+}
+
+/// What deleting frees.
+pub(super) fn frees(tx: &impl Read, repo: RepoId, outcome: &Outcome) -> Result<Frees, RegistryError> {
     let look = Look::new(tx, repo);
     let going: BTreeSet<Digest> = outcome.manifests.iter().copied().collect();
-    let (mut bytes, mut seen) = (0_u64, BTreeSet::new());
+    let (mut frees, mut seen) = (Frees::default(), BTreeSet::new());
+    let mut add = |size: u64, is_elsewhere: bool| {
+        frees.here = frees.here.saturating_add(size);
+        if !is_elsewhere {
+            frees.everywhere = frees.everywhere.saturating_add(size);
+        }
+    };
     for digest in &going {
         let Some(ManifestRow { size, .. }) = manifest::get(tx, repo, digest)? else { continue };
-        if !manifest::is_elsewhere(tx, repo, digest)? {
-            bytes = bytes.saturating_add(size);
-        }
+        add(size, manifest::is_elsewhere(tx, repo, digest)?);
         let Some(read) = look.read(digest)? else { continue };
         for part in read.referenced_digests() {
             let Some(size) = look.blob(&part)? else { continue };
-            if !seen.insert(part) || blob::repos_with(tx, &part, 2)?.len() > 1 {
+            if !seen.insert(part) {
                 continue;
             }
-            // Going manifests may be all of the first thousand; who asks for more does not need the byte.
-            let parents = manifest::parents(tx, repo, &part, PARENTS)?;
-            if parents.len() < PARENTS && parents.iter().all(|parent| going.contains(parent)) {
-                bytes = bytes.saturating_add(size);
+            let parents = manifest::parents(tx, repo, &part, going.len() + 1)?;
+            if parents.iter().all(|parent| going.contains(parent)) {
+                add(size, blob::repos_with(tx, &part, 2)?.len() > 1);
             }
         }
     }
-    Ok(bytes)
+    Ok(frees)
 }

@@ -2,7 +2,7 @@
 
 use super::rules::Terms;
 use crate::base::RepoId;
-use crate::meta::{MetaError, Read, blob, lease, manifest};
+use crate::meta::{MetaError, Read, blob, lease, manifest, repo};
 use crate::oci::Digest;
 use crate::registry::admission::is_lately;
 use crate::registry::{Registry, RegistryError};
@@ -56,6 +56,16 @@ pub(super) async fn leases(
         removed += remove.await.map_err(RegistryError::from)?;
     }
     Ok((seen, removed, next))
+}
+
+/// Forgets names of repositories that were deleted so long ago that no push from before is on its way.
+pub(super) async fn names(registry: &Registry, terms: Terms) -> Result<u64, RegistryError> {
+    // Mostly there is none, and a collection that finds nothing commits nothing.
+    if !registry.meta().read(repo::any_gone)? {
+        return Ok(0);
+    }
+    let forget = registry.meta().write(move |tx| Ok::<_, RegistryError>(repo::forget_gone(tx, terms.steady, BATCH)?));
+    Ok(forget.await.map_err(RegistryError::from)? as u64)
 }
 
 type Place = (RepoId, Digest);

@@ -81,6 +81,9 @@ impl Run {
                 after.map_or(Next::Marks(None), |after| Next::Leases(Some(after)))
             }
             Next::Marks(after) => {
+                if after.is_none() {
+                    self.freed.marks += expired::names(registry, terms).await?;
+                }
                 let (seen, removed, after) = expired::marks(registry, terms, after).await?;
                 self.seen += seen;
                 self.freed.marks += removed;

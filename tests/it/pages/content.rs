@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -147,7 +148,7 @@ on_each_engine! {
         assert_eq!(alice.send(settings, settings, &sent).await.location(), format!("{settings}?done=saved"));
         let page = alice.get(&format!("{settings}?done=saved")).await;
         page.has(&["Saved.", "value=\"A web\"", "\n\n# Web\n\n*Words*</textarea>", "<option value=\"public\" selected>"]);
-        page.has(&["anonymous pulls are switched off for the whole registry"]);
+        page.has(&["Whoever is signed in may pull from a public repository"]);
         alice.get("/r/alice/web").await.has(&[">Web</h2>", "<em>Words</em>", "A web", "public", "the namespace is the user"]);
         let long = "x".repeat(141);
         let refused = alice.send(settings, settings, &[("description", &long), ("readme", "mine")]).await;
@@ -290,17 +291,15 @@ async fn an_invocation_image_without_a_tag_has_a_row() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_everybody_may_pull_everybody_may_look() {
-    let lab =
-        Lab::with(Mode::Normal, |config| config.anonymous = msr_lite::base::config::Anonymous::PublicRepositories)
-            .await;
-    app_fixture(&lab).await;
-    lab.publish("admin/lab-words").await;
+    let lab = Lab::with(Mode::Normal, |config| config.anonymous = Anonymous::PublicRepositories).await;
+    let app = app_fixture(&lab).await;
+    lab.publish(app.repo).await;
     let mut nobody = Browser::new(&lab);
     let list = nobody.get("/repositories").await;
     list.has(&["admin/lab-words"]);
     list.lacks(&["New repository"]);
     let tags = nobody.get("/r/admin/lab-words/-/tags").await;
-    tags.has(&["your permission: read-only"]);
+    tags.has(&["your permission: read-only (the repository is public)"]);
     tags.lacks(&["Delete…", "Settings", "type=\"checkbox\" name=\"ref\""]);
     let info = nobody.get("/r/admin/lab-words").await;
     info.lacks(&["Push to it", "docker push"]);
@@ -311,7 +310,7 @@ async fn where_everybody_may_pull_everybody_may_look() {
     assert_eq!(made.status, StatusCode::FORBIDDEN);
     let mut admin = Browser::signed_in(&lab, "admin").await;
     let settings = admin.get("/r/admin/lab-words/-/settings").await;
-    settings.has(&["anonymous pulls are switched on for the whole registry"]);
+    settings.has(&["Everybody may pull from a public repository, also who is not signed in"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,12 @@
 //! Deleting with a page that says first what goes.
 
+use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
 
 use super::{Browser, Page, add_user, encoded};
 use crate::app_fixture::app_fixture;
-use crate::harness::{Lab, on_each_engine};
+use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, on_each_engine};
 
 const TAGS: &str = "/r/admin/lab-words/-/tags";
 
@@ -36,6 +37,7 @@ on_each_engine! {
         page.has(&[
             "Delete 0.1.0", "What goes", ">0.1.0<", ">0.1.0-invoc<", "it goes with 0.1.0", "component web",
             &app.multi.to_string(), "nothing else needs it", "Keep that tag", "Collection frees",
+            "-u admin -X DELETE", "/api/v0/repositories/admin/lab-words/tags/0.1.0?withInvocation=true",
         ]);
         // Looking changes nothing, and neither does a form without its text or from elsewhere.
         assert_eq!(browser.request(Method::POST, &path, &[], "digest=x").await.status, StatusCode::FORBIDDEN);
@@ -47,6 +49,7 @@ on_each_engine! {
         // With the tag kept.
         let kept = browser.get(&format!("{path}?invocation=keep")).await;
         kept.has(&["What stays, and why", "becomes the tag of an ordinary image", "Delete it with its application"]);
+        assert!(!kept.text.contains("withInvocation"), "{}", kept.text);
 
         let done = confirm(&mut browser, &page, &path, &[]).await;
         assert_eq!(done.location(), format!("{TAGS}?done=deleted"));
@@ -73,9 +76,12 @@ on_each_engine! {
         add_user(&lab, "alice").await;
         let app = app_fixture(&lab).await;
         let mut browser = Browser::signed_in(&lab, "admin").await;
-        for path in [format!("{TAGS}/0.1.0-invoc/delete"), format!("/r/admin/lab-words/-/digests/{}/delete", app.web)] {
+        for (path, costs) in [
+            (format!("{TAGS}/0.1.0-invoc/delete"), "keeps the image, which loses its tag"),
+            (format!("/r/admin/lab-words/-/digests/{}/delete", app.web), "cannot be pulled any more"),
+        ] {
             let page = browser.get(&path).await;
-            page.has(&["admin/lab-words:0.1.0", "name=\"force\"", "note bad"]);
+            page.has(&["admin/lab-words:0.1.0", "name=\"force\"", "note bad", costs]);
             let refused = confirm(&mut browser, &page, &path, &[]).await;
             assert_eq!(refused.status, StatusCode::CONFLICT);
             refused.has(&["role=\"alert\"", "admin/lab-words:0.1.0"]);
@@ -131,12 +137,10 @@ on_each_engine! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_delete_does_not() {
-    let lab =
-        Lab::with(Mode::Normal, |config| config.anonymous = msr_lite::base::config::Anonymous::PublicRepositories)
-            .await;
+    let lab = Lab::with(Mode::Normal, |config| config.anonymous = Anonymous::PublicRepositories).await;
     add_user(&lab, "alice").await;
     let app = app_fixture(&lab).await;
-    lab.publish("admin/lab-words").await;
+    lab.publish(app.repo).await;
     let mut alice = Browser::signed_in(&lab, "alice").await;
     let fields = [("digest", &*app.digest.to_string()), ("ref", "0.1.0"), ("name", "admin/lab-words")];
     for path in [
@@ -166,4 +170,36 @@ async fn only_an_administrator_forces() {
     assert_eq!(forced.status, StatusCode::FORBIDDEN);
     forced.has(&["Only an administrator"]);
     assert_eq!(lab.head("/v2/alice/words/manifests/0.1.0-invoc").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deletion_frees_does_not_tell_what_others_hold() {
+    let lab = Lab::new(Mode::Normal).await;
+    add_user(&lab, "alice").await;
+    let guess = crate::harness::noise(50_000, 7);
+    lab.push_image("alice/guess", "1", &guess).await;
+    let mut alice = Browser::signed_in(&lab, "alice").await;
+    let path = "/r/alice/guess/-/tags/1/delete";
+    let frees = |page: Page| {
+        let (_, rest) = page.text.split_once("Collection frees ").expect("it says what is freed");
+        rest.split("</span>").next().unwrap().to_owned()
+    };
+    let before = frees(alice.get(path).await);
+    lab.push_image("admin/hidden", "1", &guess).await;
+    assert_eq!(frees(alice.get(path).await), before, "a repository that she may not see has the same layer");
+    let mut admin = Browser::signed_in(&lab, "admin").await;
+    assert_ne!(frees(admin.get(path).await), before, "who sees all is told exactly");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_platform_turns_the_words_of_a_deletion_around() {
+    let lab = Lab::new(Mode::Normal).await;
+    let (image, digest) = lab.push_image("admin/odd", "image", b"layer").await;
+    let mut child = descriptor(OCI_MANIFEST, &digest, image.to_string().len());
+    child["platform"] = serde_json::json!({ "os": super::HOSTILE, "architecture": "x".repeat(5_000) });
+    let index = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child] });
+    assert_eq!(lab.put_manifest("admin/odd", "odd", OCI_INDEX, &index).await.status(), StatusCode::CREATED);
+    let page = Browser::signed_in(&lab, "admin").await.get("/r/admin/odd/-/tags/odd/delete").await;
+    page.has(&["platform &#60;img"]);
+    page.lacks(&["\u{202e}", "\u{2066}", &"x".repeat(1_000)]);
 }

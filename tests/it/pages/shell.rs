@@ -13,6 +13,7 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/login", [200, 303, 303]),
     ("/welcome", [303, 403, 200]),
     ("/account", [303, 200, 200]),
+    ("/activity", [303, 200, 200]),
     ("/system", [303, 403, 200]),
     ("/system/storage", [303, 403, 200]),
     ("/system/storage?survey=1", [303, 403, 200]),

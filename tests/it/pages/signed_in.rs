@@ -12,6 +12,17 @@ use crate::harness::{Lab, on_each_engine};
 const SESSION: &str = "__Host-session";
 
 on_each_engine! {
+    async fn a_new_sign_in_ends_the_session_before_it(lab) {
+        let mut browser = Browser::signed_in(&lab, "admin").await;
+        let first = browser.cookies[SESSION].clone();
+        let fields = [("username", "admin"), ("password", lab.password.as_str())];
+        assert_eq!(browser.send("/account", "/login", &fields).await.status, StatusCode::SEE_OTHER);
+        assert_ne!(browser.cookies[SESSION], first);
+        assert_eq!(browser.get("/account").await.status, StatusCode::OK);
+        browser.cookies.insert(SESSION.into(), first);
+        assert_eq!(browser.get("/account").await.status, StatusCode::SEE_OTHER, "nobody can end it any more");
+    }
+
     async fn each_sign_in_has_a_session_of_its_own(lab) {
         add_user(&lab, "alice").await;
         let mut browser = Browser::new(&lab);
