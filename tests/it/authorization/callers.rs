@@ -185,7 +185,7 @@ pub(super) struct Stage {
     /// By tenant.
     pushed: Vec<(&'static str, Pushed)>,
     /// Whether the repositories are public, and everybody may pull from such.
-    public: bool,
+    pub(super) public: bool,
     /// Access tokens of `alice` by the class that shows them, and of all accounts by their names: what names them.
     personal: Vec<(Class, String)>,
     named: Vec<(&'static str, String)>,
@@ -564,7 +564,7 @@ async fn change_account(lab: &Lab, name: &'static str, admin: bool) {
 pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     let id = header(&response, "x-request-id");
     let plain = |text: &str| if id.is_empty() { text.to_owned() } else { text.replace(&id, "ID") };
-    let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid"];
+    let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid", "x-next-page-start"];
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in response.headers() {
         let value = value.to_str().unwrap().replace("-gone", "-here");
@@ -584,7 +584,7 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
 /// A text without the values of forms' csrf fields and of tokens, which are new each time.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
-    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\""] {
+    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\"", "\"hashedToken\":\""] {
         let mut parts = text.split(begin);
         let mut plain = parts.next().unwrap_or_default().to_owned();
         for part in parts {
