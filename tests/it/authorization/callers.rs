@@ -178,6 +178,9 @@ struct Pushed {
     upload: String,
 }
 
+/// A row's key and value.
+type Stored = (Vec<u8>, Vec<u8>);
+
 /// The registry, what was pushed, and everybody's credentials.
 pub(super) struct Stage {
     pub(super) lab: Lab,
@@ -190,7 +193,7 @@ pub(super) struct Stage {
     personal: Vec<(Class, String)>,
     named: Vec<(&'static str, String)>,
     /// The rows of accounts, organizations, teams, rights and access tokens as they were in the beginning.
-    people: Vec<(Table, Vec<(Vec<u8>, Vec<u8>)>)>,
+    people: Vec<(Table, Vec<Stored>)>,
     stale_tokens: Vec<String>,
     stale_sessions: Vec<String>,
     sessions: Vec<(&'static str, String)>,
@@ -285,12 +288,11 @@ impl Stage {
     }
 
     /// The rows of [`PEOPLE`].
-    fn people(&self) -> Vec<(Table, Vec<(Vec<u8>, Vec<u8>)>)> {
+    fn people(&self) -> Vec<(Table, Vec<Stored>)> {
         let meta = self.lab.server.registry().meta();
         let rows = |table: &Table| {
-            let read = meta.read(|tx| Ok::<_, MetaError>(tx.range(*table, &[], None, 10_000)?));
-            let rows = read.unwrap().into_iter().map(|(key, value)| (key.to_vec(), value.to_vec()));
-            (*table, rows.collect())
+            let rows = meta.read(|tx| tx.range(*table, &[], None, 10_000)).unwrap();
+            (*table, rows.into_iter().collect())
         };
         PEOPLE.iter().map(rows).collect()
     }
@@ -376,7 +378,9 @@ impl Stage {
                 for (key, _) in now.iter().filter(|(key, _)| !rows.iter().any(|(kept, _)| kept[..] == key[..])) {
                     tx.delete(*table, key);
                 }
-                rows.iter().for_each(|(key, value)| tx.put(*table, key, value.clone()));
+                for (key, value) in rows {
+                    tx.put(*table, key, value.clone());
+                }
             }
             Ok::<_, MetaError>(())
         });
