@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use msr_lite::http::api::table::{Found, endpoints, find};
-use msr_lite::http::ui::{ManifestPage, PageRequest, RepositoryPage};
+use msr_lite::http::ui::{ManifestPage, PageRequest, RepositoryPage, TokenPage};
 use msr_lite::http::v2::route;
 use msr_lite::model::Operation;
 use reqwest::Method;
@@ -57,6 +57,10 @@ variants!(
         Account,
         Password,
         Preferences,
+        Tokens,
+        Token,
+        Sessions,
+        EndSessions,
         System,
         Storage,
         Collect,
@@ -96,6 +100,8 @@ variants!(
         Delete,
     }
 );
+
+variants!(token_page, TOKEN_PAGES, TokenPage { About, Deactivate, Activate, Revoke });
 
 /// A row's path with something that could stand there.
 fn sample(row: &Row) -> (String, Option<String>) {
@@ -141,6 +147,7 @@ fn page_name(page_request: &PageRequest) -> String {
     match page_request {
         PageRequest::Repository(_, RepositoryPage::Manifest(_, page)) => format!("manifest {}", manifest_page(page)),
         PageRequest::Repository(_, page) => format!("repository {}", repository_page(page)),
+        PageRequest::Token(_, page) => format!("token {}", token_page(page)),
         other => page(other).to_owned(),
     }
 }
@@ -196,6 +203,8 @@ fn every_page_has_a_row() {
         names.iter().filter(|name| **name != but).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
     };
     let mut required = names(PAGES, "", "Repository");
+    required.retain(|name| name != "Token");
+    required.extend(names(TOKEN_PAGES, "token ", ""));
     required.extend(names(REPOSITORY_PAGES, "repository ", "Manifest"));
     required.extend(names(MANIFEST_PAGES, "manifest ", ""));
     let any_method = |row: &Row| Some(page_name(&PageRequest::parse(&sample(row).0)?));
