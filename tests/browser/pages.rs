@@ -42,6 +42,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("activity", "/activity?pulls=1"),
         ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
+        ("docs-accounts", "/docs/accounts"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
         ("system-certificate", "/system/certificate"),

@@ -36,8 +36,8 @@ pub enum PageRequest {
     AddName,
     /// `/system/about`: version and licences.
     About,
-    /// `/docs/applications`: how to work with applications.
-    Applications,
+    /// `/docs/…`: how to work with something.
+    Docs(Guide),
     /// `/repositories`: the list; and, sent a form, a new one.
     Repositories,
     /// `/search`.
@@ -46,6 +46,15 @@ pub enum PageRequest {
     Activity,
     /// `/r/{name…}[/-/…]`: something of a repository.
     Repository(RepoName, RepositoryPage),
+}
+
+/// What can be read about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guide {
+    /// `/docs/applications`.
+    Applications,
+    /// `/docs/accounts`: accounts, rights, tokens, the record.
+    Accounts,
 }
 
 /// What is asked for of a repository.
@@ -169,7 +178,8 @@ impl PageRequest {
             "/system/certificate" => Self::Certificate,
             "/system/certificate/names" => Self::AddName,
             "/system/about" => Self::About,
-            "/docs/applications" => Self::Applications,
+            "/docs/applications" => Self::Docs(Guide::Applications),
+            "/docs/accounts" => Self::Docs(Guide::Accounts),
             "/repositories" => Self::Repositories,
             "/search" => Self::Search,
             "/activity" => Self::Activity,
@@ -199,7 +209,7 @@ impl PageRequest {
     /// What it needs. Pages that change something ask again for what exactly they change.
     pub const fn needs(&self) -> Need<'_> {
         match self {
-            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications => Need::Nothing,
+            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Docs(_) => Need::Nothing,
             Self::Repositories | Self::Search => Need::Browse,
             Self::Account | Self::Password | Self::Activity => Need::SignedIn,
             Self::Welcome
@@ -224,7 +234,7 @@ impl PageRequest {
             Self::System | Self::About => "page_system",
             Self::Storage | Self::Collect => "page_storage",
             Self::Certificate | Self::AddName => "page_certificate",
-            Self::Applications => "page_docs",
+            Self::Docs(_) => "page_docs",
             Self::Repositories => "page_repositories",
             Self::Search => "page_search",
             Self::Activity => "page_activity",
