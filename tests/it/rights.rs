@@ -254,6 +254,88 @@ on_each_engine! {
     }
 }
 
+/// What is public is seen by whom `anonymous` says, and what is private by nobody else, in every list and by every way in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visibility_holds_wherever_repositories_are_named() {
+    for anonymous in [Anonymous::None, Anonymous::PublicRepositories] {
+        let lab = Lab::with(Mode::Normal, |config| config.anonymous = anonymous).await;
+        let (_, open) = lab.push_image("lab/open", "both", b"open layer").await;
+        let (_, shut) = lab.push_image("lab/shut", "both", b"shut layer").await;
+        lab.with_alice().await;
+        for public in [true, false] {
+            let visibility = if public { repo::Visibility::Public } else { repo::Visibility::Private };
+            let change = msr_lite::registry::repos::RepoChange { visibility: Some(visibility), ..Default::default() };
+            lab.server.registry().change_repository(system(), &name("lab/open"), change).await.unwrap();
+            let pages = [
+                "/v2/_catalog",
+                "/api/v0/repositories",
+                "/api/v0/repositories?count=true",
+                "/api/v0/repositories/lab",
+                "/api/v0/events",
+                "/repositories",
+                "/search?q=lab",
+                "/search?q=both",
+                &format!("/search?q={}", &open.to_string()[..20]),
+                &format!("/search?q={}", &shut.to_string()[..20]),
+            ];
+            for path in pages {
+                for signed_in in [false, true] {
+                    let answer = match signed_in {
+                        true => lab.by(PASSWORD, Method::GET, path).await,
+                        false => lab.anonymous(Method::GET, path).send().await.unwrap(),
+                    };
+                    let (status, text) = (answer.status(), answer.text().await.unwrap());
+                    let place =
+                        format!("{path} {anonymous:?} public: {public} signed in: {signed_in}: {status} {text}");
+                    assert!(!text.contains("lab/shut") && !text.contains("\"shut\""), "{place}");
+                    let names_it = text.contains("lab/open") || text.contains("\"open\"");
+                    let page = !path.starts_with("/v2") && !path.starts_with("/api");
+                    let everybody = anonymous == Anonymous::PublicRepositories && !path.ends_with("/events");
+                    // Basic credentials mean nothing to a page: there, everybody is nobody.
+                    let may = public && (everybody || signed_in && !page);
+                    if !path.contains(&shut.to_string()[..20]) {
+                        assert_eq!(names_it, may, "{place}");
+                    }
+                }
+            }
+            let nobody = if public && anonymous == Anonymous::PublicRepositories { 200 } else { 401 };
+            let somebody = if public { 200 } else { 404 };
+            for (repo, digest, nobody, somebody) in
+                [("lab/open", &open, nobody, somebody), ("lab/shut", &shut, 401, 404)]
+            {
+                for path in [
+                    format!("/v2/{repo}/referrers/{digest}"),
+                    format!("/v2/{repo}/manifests/{digest}"),
+                    format!("/v2/{repo}/tags/list"),
+                    format!("/api/v0/repositories/{repo}"),
+                    format!("/api/v0/repositories/{repo}/tags"),
+                ] {
+                    let by_nobody = lab.anonymous(Method::GET, &path).send().await.unwrap().status().as_u16();
+                    let by_alice = lab.by(PASSWORD, Method::GET, &path).await.status().as_u16();
+                    assert_eq!((by_nobody, by_alice), (nobody, somebody), "{path} {anonymous:?} {public}");
+                }
+            }
+            let events = lab.by(PASSWORD, Method::GET, "/api/v0/repositories/lab/shut/events").await;
+            assert_eq!(events.status(), StatusCode::NOT_FOUND);
+            for (layer, repo, expected) in [
+                (&b"open layer"[..], "lab/open", if public { 201 } else { 202 }),
+                (&b"shut layer"[..], "lab/shut", 202),
+            ] {
+                for from in [String::new(), format!("&from={repo}")] {
+                    // A new repository each time: what was mounted once is there.
+                    let target = format!("alice/m{public}{}", from.is_empty()).to_lowercase();
+                    let mount = format!("/v2/{target}/blobs/uploads/?mount={}{from}", sha256(layer));
+                    let status = lab.by(PASSWORD, Method::POST, &mount).await.status().as_u16();
+                    // Without a source the blob may be found in what alice mounted before.
+                    if public || !from.is_empty() || layer == b"shut layer" {
+                        assert_eq!(status, expected, "{mount}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_makes_no_repository_where_that_is_off() {
     let lab = Lab::with(Mode::Strict, |config| {
