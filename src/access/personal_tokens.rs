@@ -354,9 +354,12 @@ impl Access {
         if owner.is_some_and(|owner| owner.contains('\0')) {
             return Ok(Vec::new());
         }
+        // Where few may be wanted, more are read at once.
+        let chunk =
+            if filter.generated_by.is_none() && filter.used_before.is_none() { limit } else { limit.max(BATCH) };
         let (mut found, mut after) = (Vec::new(), after.map(<[u8]>::to_vec));
         while found.len() < limit {
-            let rows = self.0.meta.read(|tx| personal_token::list(tx, owner, after.as_deref(), limit))?;
+            let rows = self.0.meta.read(|tx| personal_token::list(tx, owner, after.as_deref(), chunk))?;
             let Some(end) = rows.last() else { break };
             after = Some(end.mark.clone());
             let entries = rows.into_iter().map(|row| {

@@ -45,6 +45,8 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("activity", "/activity?pulls=1"),
         ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
+        ("docs-accounts", "/docs/accounts"),
+        ("docs-api", "/docs/api"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
         ("system-certificate", "/system/certificate"),

@@ -66,7 +66,7 @@ pub mod words;
 pub use errors::Failure;
 pub use form::Fields;
 pub use page::{Frame, Nav, Theme, render};
-pub use routes::{ManifestPage, Need, PageRequest, RepositoryPage, TokenPage};
+pub use routes::{Guide, ManifestPage, Need, PageRequest, RepositoryPage, TokenPage};
 
 /// What a view ends with.
 pub type Outcome = Result<Reply, Failure>;
@@ -350,7 +350,7 @@ async fn admit(
         PageRequest::Certificate => Ok(certificate::serve(visit)),
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
-        PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Docs(guide) => Ok(docs::serve(visit, *guide)),
         PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,

@@ -47,8 +47,8 @@ pub enum PageRequest {
     About,
     /// `/docs/api`: the endpoints of the REST interface.
     Interface,
-    /// `/docs/applications`: how to work with applications.
-    Applications,
+    /// `/docs/…`: how to work with something.
+    Docs(Guide),
     /// `/repositories`: the list; and, sent a form, a new one.
     Repositories,
     /// `/search`.
@@ -57,6 +57,15 @@ pub enum PageRequest {
     Activity,
     /// `/r/{name…}[/-/…]`: something of a repository.
     Repository(RepoName, RepositoryPage),
+}
+
+/// What can be read about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guide {
+    /// `/docs/applications`.
+    Applications,
+    /// `/docs/accounts`: accounts, rights, tokens, the record.
+    Accounts,
 }
 
 /// What is asked for of a repository.
@@ -212,7 +221,8 @@ impl PageRequest {
             "/system/certificate/names" => Self::AddName,
             "/system/about" => Self::About,
             "/docs/api" => Self::Interface,
-            "/docs/applications" => Self::Applications,
+            "/docs/applications" => Self::Docs(Guide::Applications),
+            "/docs/accounts" => Self::Docs(Guide::Accounts),
             "/repositories" => Self::Repositories,
             "/search" => Self::Search,
             "/activity" => Self::Activity,
@@ -247,7 +257,7 @@ impl PageRequest {
     /// What it needs. Pages that change something ask again for what exactly they change.
     pub const fn needs(&self) -> Need<'_> {
         match self {
-            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications | Self::Interface => {
+            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Docs(_) | Self::Interface => {
                 Need::Nothing
             }
             Self::Repositories | Self::Search => Need::Browse,
@@ -282,7 +292,7 @@ impl PageRequest {
             Self::System | Self::About => "page_system",
             Self::Storage | Self::Collect => "page_storage",
             Self::Certificate | Self::AddName => "page_certificate",
-            Self::Applications | Self::Interface => "page_docs",
+            Self::Docs(_) | Self::Interface => "page_docs",
             Self::Repositories => "page_repositories",
             Self::Search => "page_search",
             Self::Activity => "page_activity",

@@ -386,6 +386,7 @@ POST /system/certificate/names        | 403     403     403     403     403     
 GET /system/about                     | 303     303     403     403     403     200
 GET /docs/applications                | 200     200     200     200     200     200
 GET /docs/api                         | 200     200     200     200     200     200
+GET /docs/accounts                    | 200     200     200     200     200     200
 GET /activity                         | 303     303     200     200     200     200
 GET /repositories                     | 303     303     200     200     200     200
 POST /repositories                    | 403     403     403     403     409/303 409/303

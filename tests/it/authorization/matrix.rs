@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use msr_lite::http::api::table::{Found, endpoints, find};
-use msr_lite::http::ui::{ManifestPage, PageRequest, RepositoryPage, TokenPage};
+use msr_lite::http::ui::{Guide, ManifestPage, PageRequest, RepositoryPage, TokenPage};
 use msr_lite::http::v2::route;
 use msr_lite::model::Operation;
 use reqwest::Method;
@@ -67,7 +67,7 @@ variants!(
         Certificate,
         AddName,
         About,
-        Applications,
+        Docs,
         Interface,
         Activity,
         Repositories,
@@ -75,6 +75,8 @@ variants!(
         Repository,
     }
 );
+
+variants!(guide, GUIDES, Guide { Applications, Accounts });
 
 variants!(
     repository_page,
@@ -148,6 +150,7 @@ fn page_name(page_request: &PageRequest) -> String {
         PageRequest::Repository(_, RepositoryPage::Manifest(_, page)) => format!("manifest {}", manifest_page(page)),
         PageRequest::Repository(_, page) => format!("repository {}", repository_page(page)),
         PageRequest::Token(_, page) => format!("token {}", token_page(page)),
+        PageRequest::Docs(about) => format!("docs {}", guide(about)),
         other => page(other).to_owned(),
     }
 }
@@ -199,14 +202,14 @@ fn every_endpoint_of_the_rest_interface_has_a_row() {
 fn every_page_has_a_row() {
     let rows = parse(expected::PAGES);
     assert_eq!(faults(&rows, &pages(&rows), page_endpoint), Vec::<String>::new());
-    let names = |names: &[&str], prefix: &str, but: &str| {
-        names.iter().filter(|name| **name != but).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
+    let names = |names: &[&str], prefix: &str, but: &[&str]| {
+        names.iter().filter(|name| !but.contains(name)).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
     };
-    let mut required = names(PAGES, "", "Repository");
-    required.retain(|name| name != "Token");
-    required.extend(names(TOKEN_PAGES, "token ", ""));
-    required.extend(names(REPOSITORY_PAGES, "repository ", "Manifest"));
-    required.extend(names(MANIFEST_PAGES, "manifest ", ""));
+    let mut required = names(PAGES, "", &["Repository", "Docs", "Token"]);
+    required.extend(names(GUIDES, "docs ", &[]));
+    required.extend(names(TOKEN_PAGES, "token ", &[]));
+    required.extend(names(REPOSITORY_PAGES, "repository ", &["Manifest"]));
+    required.extend(names(MANIFEST_PAGES, "manifest ", &[]));
     let any_method = |row: &Row| Some(page_name(&PageRequest::parse(&sample(row).0)?));
     assert_eq!(faults(&rows, &required, any_method), Vec::<String>::new());
 }

@@ -24,6 +24,7 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/system/certificate", [303, 403, 200]),
     ("/system/about", [303, 403, 200]),
     ("/docs/applications", [200, 200, 200]),
+    ("/docs/accounts", [200, 200, 200]),
     // Only forms are sent there.
     ("/logout", [405, 405, 405]),
     ("/account/password", [405, 405, 405]),
