@@ -1,6 +1,7 @@
 //! By which way somebody came in: the record says it, a right that is taken away ends it at once, and none of them shows
 //! what its caller may not see.
 
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,6 +52,9 @@ impl Lab {
     }
 }
 
+/// How credentials are shown.
+type Shows = Box<dyn Fn(RequestBuilder) -> RequestBuilder>;
+
 /// By which token, and with which program.
 fn way(event: &Event) -> (Option<&str>, Option<&str>) {
     (event.via.as_deref(), event.agent.as_deref())
@@ -71,16 +75,15 @@ on_each_engine! {
         let (nameless, entry) = lab.server.access().create_token(&system(), None, "alice", nameless).await.unwrap();
         let beginning = format!("token {}", &entry.hash.to_string()[..12]);
 
-        type Shows<'s> = Box<dyn Fn(RequestBuilder) -> RequestBuilder + 's>;
-        let basic = |password: &str| -> Shows<'_> {
+        let basic = |password: &str| -> Shows {
             let password = password.to_owned();
             Box::new(move |request| request.basic_auth("alice", Some(&password)))
         };
-        let bearer = |token: &str| -> Shows<'_> {
+        let bearer = |token: &str| -> Shows {
             let token = token.to_owned();
             Box::new(move |request| request.bearer_auth(&token))
         };
-        let ways: [(&str, Shows<'_>, Option<&str>); 6] = [
+        let ways: [(&str, Shows, Option<&str>); 6] = [
             ("password", basic(PASSWORD), None),
             ("password-bearer", bearer(&by_password), None),
             ("token", basic(&token), Some("build")),
@@ -139,7 +142,15 @@ on_each_engine! {
         let put = put.header("user-agent", "pusher/1").header("content-type", OCI_MANIFEST).body(manifest.to_string());
         assert_eq!(code(put.send().await.unwrap()).await, "DENIED");
 
-        let record = lab.record().await;
+        // Whoever is refused does not wait for the record.
+        let mut record = lab.record().await;
+        for _ in 0..1000 {
+            if record.iter().any(|event| matches!(event.what, Happening::Refused { .. })) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            record = lab.record().await;
+        }
         let of = |wanted: fn(&Happening) -> bool| {
             let found = record.iter().find(|event| event.actor.name() == "alice" && wanted(&event.what));
             found.unwrap_or_else(|| panic!("not in {record:#?}"))
@@ -306,7 +317,7 @@ impl Lab {
                 for (name, value) in answer.headers() {
                     // Different in every answer.
                     if !["date", "x-request-id", "docker-upload-uuid", "location"].contains(&name.as_str()) {
-                        text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+                        let _ = writeln!(text, "{name}: {}", value.to_str().unwrap());
                     }
                 }
                 text.push_str(&answer.text().await.unwrap());
