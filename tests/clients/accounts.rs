@@ -140,12 +140,11 @@ fn rights_are_seen(lab: &Lab, client: &dyn Client, words: &Words) {
     client.pull(place, WEB).fails().says(words.ended);
     client.logout(place).ok();
     for dead in [&token, &expired] {
-        match words.wrong {
-            Some(wrong) => drop(login(dead).fails().says(wrong)),
-            None => {
-                login(dead).ok();
-                client.pull(place, WEB).fails().says(words.ended);
-            }
+        if let Some(wrong) = words.wrong {
+            login(dead).fails().says(wrong);
+        } else {
+            login(dead).ok();
+            client.pull(place, WEB).fails().says(words.ended);
         }
     }
 
