@@ -1,7 +1,7 @@
 //! A store that an earlier version of the program wrote is opened by this one with everything that was in it.
 //!
-//! The rows are written by this version and brought back to the form in which the earlier ones wrote them; that those
-//! wrote them so was compared with stores that they made.
+//! The rows are written by this version and brought back to the form that the earlier ones gave them, as far as a
+//! migration changes it: a stand-in for stores that those wrote themselves.
 
 use std::path::Path;
 
