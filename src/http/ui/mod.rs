@@ -345,6 +345,7 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
