@@ -33,6 +33,9 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
     for (name, path) in [
         ("welcome", "/welcome"),
         ("account", "/account"),
+        ("account-tokens", "/account/tokens"),
+        ("account-tokens-new", "/account/tokens?new=1"),
+        ("account-sessions", "/account/sessions"),
         ("repositories", "/repositories"),
         ("repositories-filtered", "/repositories?q=o&type=application&sort=size"),
         ("repositories-none-fits", "/repositories?q=nothing-has-this-name"),
@@ -42,6 +45,8 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("activity", "/activity?pulls=1"),
         ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
+        ("docs-accounts", "/docs/accounts"),
+        ("docs-api", "/docs/api"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
         ("system-certificate", "/system/certificate"),
@@ -66,6 +71,14 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("hostile-activity", "/r/lab/hostile/-/activity"),
     ] {
         page(name, path.to_owned());
+    }
+    for (name, token, steps) in [
+        ("token", &stock.token, &["", "/deactivate", "/revoke"][..]),
+        ("hostile-token", &stock.inactive, &["", "/activate", "/revoke"]),
+    ] {
+        for step in steps {
+            page(&format!("{name}{}", step.replace('/', "-")), format!("/account/tokens/{token}{step}"));
+        }
     }
     page("search-digest", format!("/search?q={}", &stock.image.to_string()[..19]));
     page("search-hostile", format!("/search?q={}", crate::browser::escaped(crate::stock::HOSTILE)));
@@ -110,6 +123,12 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
 /// The form of a path: whatever somebody named is `*`.
 pub(crate) fn form(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if let Some(token) = path.strip_prefix("/account/tokens/") {
+        return format!(
+            "/account/tokens/*{}",
+            token.split_once('/').map_or(String::new(), |(_, step)| format!("/{step}"))
+        );
+    }
     let Some(rest) = path.strip_prefix("/r/") else { return path.to_owned() };
     let Some((_, page)) = rest.split_once("/-/") else { return "/r/*".to_owned() };
     let segments: Vec<&str> = page.split('/').collect();

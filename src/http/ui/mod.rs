@@ -52,11 +52,13 @@ mod repository;
 pub mod routes;
 mod search;
 pub mod session;
+mod sessions;
 mod settings;
 mod shown;
 mod storage;
 mod system;
 mod tags;
+mod tokens;
 mod trusting;
 mod welcome;
 pub mod words;
@@ -64,7 +66,7 @@ pub mod words;
 pub use errors::Failure;
 pub use form::Fields;
 pub use page::{Frame, Nav, Theme, render};
-pub use routes::{ManifestPage, Need, PageRequest, RepositoryPage};
+pub use routes::{Guide, ManifestPage, Need, PageRequest, RepositoryPage, TokenPage};
 
 /// What a view ends with.
 pub type Outcome = Result<Reply, Failure>;
@@ -338,13 +340,18 @@ async fn admit(
         PageRequest::Account => account::serve(visit),
         PageRequest::Password => account::change_password(visit).await,
         PageRequest::Preferences => account::preferences(visit),
+        PageRequest::Tokens => tokens::serve(visit).await,
+        PageRequest::Token(token, page) => tokens::one(visit, token, *page).await,
+        PageRequest::Sessions => sessions::serve(visit),
+        PageRequest::EndSessions => sessions::end(visit).await,
         PageRequest::System => system::serve(visit),
         PageRequest::Storage => storage::serve(visit).await,
         PageRequest::Collect => Ok(storage::collect(visit)),
         PageRequest::Certificate => Ok(certificate::serve(visit)),
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
-        PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Docs(guide) => Ok(docs::serve(visit, *guide)),
+        PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
