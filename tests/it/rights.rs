@@ -616,6 +616,7 @@ fn furnish(path: &std::path::Path, [users, organizations, teams, grants]: [usize
             generated_by: GeneratedBy::default(),
             expires: None,
             active: true,
+            form: None,
         };
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&(n as u64).to_be_bytes());
