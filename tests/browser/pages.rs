@@ -33,6 +33,23 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
     for (name, path) in [
         ("welcome", "/welcome"),
         ("account", "/account"),
+        ("users", "/users"),
+        ("users-filtered", "/users?q=ci&show=inactive-users"),
+        ("users-none-fits", "/users?q=nothing-has-this-name"),
+        ("user", "/users/alice"),
+        ("user-inactive", "/users/ci"),
+        ("user-last-admin", "/users/admin"),
+        ("user-delete", "/users/alice/delete"),
+        ("organizations", "/orgs"),
+        ("organization", "/orgs/web"),
+        ("organization-ownerless", "/orgs/empty-handed"),
+        ("organization-delete", "/orgs/empty-handed/delete"),
+        ("organization-delete-refused-by-page", "/orgs/lab/delete"),
+        ("team", "/orgs/lab/teams/dev"),
+        ("team-empty", "/orgs/web/teams/nobody"),
+        ("team-delete", "/orgs/lab/teams/dev/delete"),
+        ("repository-access", "/r/lab/tools/-/access"),
+        ("hostile-access", "/r/lab/hostile/-/access"),
         ("repositories", "/repositories"),
         ("repositories-filtered", "/repositories?q=o&type=application&sort=size"),
         ("repositories-none-fits", "/repositories?q=nothing-has-this-name"),
@@ -110,6 +127,19 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
 /// The form of a path: whatever somebody named is `*`.
 pub(crate) fn form(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if let Some(rest) = path.strip_prefix("/users/") {
+        return rest.split_once('/').map_or("/users/*".to_owned(), |(_, page)| format!("/users/*/{page}"));
+    }
+    if let Some(rest) = path.strip_prefix("/orgs/") {
+        let segments: Vec<&str> = rest.split('/').collect();
+        return match segments.as_slice() {
+            [_] => "/orgs/*".to_owned(),
+            [_, "teams", _] => "/orgs/*/teams/*".to_owned(),
+            [_, "teams", _, page] => format!("/orgs/*/teams/*/{page}"),
+            [_, rest @ ..] => format!("/orgs/*/{}", rest.join("/")),
+            [] => path.to_owned(),
+        };
+    }
     let Some(rest) = path.strip_prefix("/r/") else { return path.to_owned() };
     let Some((_, page)) = rest.split_once("/-/") else { return "/r/*".to_owned() };
     let segments: Vec<&str> = page.split('/').collect();

@@ -55,7 +55,35 @@ pub(crate) async fn stock(lab: &Lab) -> Stock {
     let empty = json!({ "name": "empty", "shortDescription": "", "visibility": "private" });
     let made = lab.request(Method::POST, "/api/v0/repositories/lab").json(&empty).send().await.unwrap();
     assert!(made.status().is_success(), "{}", made.text().await.unwrap());
+    people(lab);
     Stock { app, image, untagged, sbom }
+}
+
+/// The users `alice` and `ci` (inactive, with access tokens), the organizations `lab`, `web` and `empty-handed`; team
+/// `dev` of `lab` has every kind of right.
+fn people(lab: &Lab) {
+    let label = &HOSTILE[..80];
+    for args in [
+        &["user", "add", "alice", "--full-name", "Alice of the lab"][..],
+        &["user", "add", "ci", "--no-password", "--full-name", "Builds \u{202e}things<b>"],
+        &["token", "add", "ci", "--label", label, "--scope", "lab/tools:read-write,lab/*:read-only"],
+        &["token", "add", "alice", "--label", "laptop", "--days", "30"],
+        &["user", "set", "ci", "--active", "false"],
+        &["org", "add", "web", "--full-name", "The web"],
+        &["org", "add", "empty-handed"],
+        &["org", "add-member", "web", "alice", "--owner"],
+        &["team", "add", "web/nobody"],
+        &["team", "add", "lab/dev", "--description", HOSTILE],
+        &["team", "add", "lab/readers", "--description", "Those who look"],
+        &["team", "add-member", "lab/dev", "alice"],
+        &["team", "add-member", "lab/dev", "ci"],
+        &["access", "grant", "lab/*", "lab/dev", "read-only"],
+        &["access", "grant", "lab/tools", "lab/dev", "read-write"],
+        &["access", "grant", "lab/hostile", "lab/dev", "admin"],
+        &["access", "grant", "lab/tools", "lab/readers", "read-only"],
+    ] {
+        lab.server.cli(args).ok();
+    }
 }
 
 /// Pushes an image and answers its digest.

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use msr_lite::access::accounts::{AccountFilter, NewAccount};
 use msr_lite::access::session::csrf_text;
 use msr_lite::meta::{Mode, account};
+use msr_lite::model::Actor;
+use msr_lite::model::account::AccountKind;
 use msr_lite::oci::Digest;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -15,6 +18,12 @@ use crate::pages::{Browser, add_user, encoded};
 /// The repository of each tenant that exists, and the one that does not.
 pub(super) const THERE: &str = "app-here";
 pub(super) const ABSENT: &str = "app-gone";
+/// The organization that exists, with the team `dev`, and the one that does not; `alice` owns it, or (for
+/// [`Class::Foreign`]) has nothing to do with it.
+const ORG: [&str; 2] = ["org-here", "org-gone"];
+const FOREIGN_ORG: [&str; 2] = ["far-here", "far-gone"];
+/// The user that exists and the one that does not, whose pages everybody asks for.
+const USER: [&str; 2] = ["usr-here", "usr-gone"];
 /// Where a mount goes to: in a namespace of the caller's own.
 const OWN: &str = "app-mine";
 
@@ -214,8 +223,26 @@ impl Stage {
         for own in ["alice", "bob", "lab"] {
             self.remove(&format!("{own}/{OWN}")).await;
         }
+        self.restore_people().await;
         self.alice = self.push("alice", "alice").await;
         self.foreign = self.push("lab", "admin").await;
+    }
+
+    /// The users and organizations as they were in the beginning.
+    async fn restore_people(&self) {
+        let (access, system) = (self.lab.server.access(), Actor::system());
+        for name in [USER, ORG, FOREIGN_ORG].concat() {
+            if access.account(name).unwrap().is_some() {
+                access.delete_account(&system, name).await.unwrap();
+            }
+        }
+        let new = |name: &str, kind| NewAccount { name: name.into(), kind, ..NewAccount::default() };
+        access.create_account(&system, new(USER[0], AccountKind::User)).await.unwrap();
+        for name in [ORG[0], FOREIGN_ORG[0]] {
+            access.create_account(&system, new(name, AccountKind::Organization)).await.unwrap();
+            access.create_team(&system, name, "dev", "").await.unwrap();
+        }
+        access.set_member(&system, ORG[0], "alice", true).await.unwrap();
     }
 
     async fn remove(&self, repo: &str) {
@@ -248,6 +275,24 @@ impl Stage {
                 state += &self.lab.get(&path).await.text().await.unwrap();
             }
         }
+        let access = self.lab.server.access();
+        for account in access.accounts(AccountFilter::All, None, 100).unwrap() {
+            state += &format!("\n{} {} {} {}", account.name, account.full_name, account.admin, account.active);
+        }
+        for organization in [ORG[0], FOREIGN_ORG[0]] {
+            // Gone only while what deleted it is being looked at.
+            let Ok(members) = access.members(organization, None, 100) else { continue };
+            state += &format!(
+                "\n{organization} {:?}",
+                members.iter().map(|m| (&m.account.name, m.owner)).collect::<Vec<_>>()
+            );
+            for team in access.teams(organization, None, 100).unwrap() {
+                let members = access.team_members(organization, &team.name, None, 100).unwrap();
+                let grants = access.grants_of(team.id, None, 100).unwrap();
+                let members: Vec<_> = members.iter().map(|m| &m.account.name).collect();
+                state += &format!("\n{} {} {members:?} {grants:?}", team.name, team.description);
+            }
+        }
         // Looking counts as a pull, and may.
         let counts = ["\"pulls\":", "\"pushes\":", "\"lastPulled"];
         state.split([',', '{', '}', '\n']).filter(|part| !counts.iter().any(|c| part.starts_with(c))).collect()
@@ -261,6 +306,8 @@ impl Stage {
         let own = if class == Class::Stranger { "bob" } else { "alice" };
         path.replace("{repo}", &format!("{}/{}", class.tenant(), if there { THERE } else { ABSENT }))
             .replace("{namespace}", class.tenant())
+            .replace("{user}", USER[usize::from(!there)])
+            .replace("{org}", org(class)[usize::from(!there)])
             .replace("{own}", &format!("{own}/{OWN}"))
             .replace("{tag}", "1")
             .replace("{digest}", &pushed.digest)
@@ -300,7 +347,24 @@ impl Stage {
                     _ => csrf_text(VISITOR),
                 };
                 let full = format!("{}/{name}", class.tenant());
-                let fields = [("csrf", &*csrf), ("namespace", class.tenant()), ("name", &*full), ("theme", "dark")];
+                let mut fields = vec![("csrf", &*csrf), ("namespace", class.tenant()), ("theme", "dark")];
+                fields.push(match path {
+                    "/users/{user}/delete" => ("name", USER[usize::from(!there)]),
+                    "/orgs/{org}/delete" => ("name", org(class)[usize::from(!there)]),
+                    "/users" => ("name", USER[usize::from(there)]),
+                    "/orgs" => ("name", ORG[usize::from(there)]),
+                    _ => ("name", &*full),
+                });
+                fields.push(match path {
+                    "/users/{user}/change" => ("change", "deactivate"),
+                    "/orgs/{org}/members" => ("role", "member"),
+                    "/orgs/{org}/teams/dev/members" => ("do", "add"),
+                    "/orgs/{org}/teams/dev/grants" => ("do", "set"),
+                    "/r/{repo}/-/access/change" => ("visibility", "public"),
+                    _ => ("robot", "1"),
+                });
+                let place = format!("{}/*", org(class)[usize::from(!there)]);
+                fields.extend([("team", "new-team"), ("user", "bob"), ("level", "admin"), ("place", &*place)]);
                 Some(("application/x-www-form-urlencoded", encoded(&fields).into_bytes()))
             }
             _ => None,
@@ -317,6 +381,11 @@ impl Stage {
             Shown::Visitor => request.header("cookie", format!("__Host-visitor={VISITOR}")),
         }
     }
+}
+
+/// The organizations that a class asks for: the one that exists, and the one that does not.
+fn org(class: Class) -> [&'static str; 2] {
+    if matches!(class, Class::Foreign) { FOREIGN_ORG } else { ORG }
 }
 
 /// Scopes for everything of a tenant that the stage has.
@@ -345,6 +414,7 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in response.headers() {
         let value = value.to_str().unwrap().replace(ABSENT, THERE);
+        let value = [USER, ORG, FOREIGN_ORG].iter().fold(value, |text, [there, absent]| text.replace(absent, there));
         headers.push(match name.as_str() {
             name if by_chance.contains(&name) => name.to_owned(),
             // The id of an upload.
@@ -355,6 +425,7 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     headers.sort();
     let status = response.status().as_u16();
     let text = plain(&response.text().await.unwrap()).replace(ABSENT, THERE);
+    let text = [USER, ORG, FOREIGN_ORG].iter().fold(text, |text, [there, absent]| text.replace(absent, there));
     (status, headers, without_secrets(&text))
 }
 

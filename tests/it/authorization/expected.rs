@@ -1,5 +1,6 @@
 //! The expected answers: requests by classes of callers ([`Class`](super::callers::Class)). `200/404` is the answer where
-//! the repository exists, and where it does not. `{repo}` is a repository of `alice` (for `foreign`, of the other
+//! the repository exists, and where it does not; so it is with `{user}`, who is nobody's but the administrators', and
+//! `{org}`, which `alice` owns (for `foreign`: in which she is nothing). `{repo}` is a repository of `alice` (for `foreign`, of the other
 //! tenant), `{own}` one to which the caller may push, `{known}` a digest that exists in `{repo}` or nowhere.
 
 /// `/v2`: each operation.
@@ -85,6 +86,27 @@ POST /system/certificate/names        | 403     403     403     403     403     
 GET /system/about                     | 303     303     403     403     403     200
 GET /docs/applications                | 200     200     200     200     200     200
 GET /activity                         | 303     303     200     200     200     200
+GET /users                            | 303     303     403     403     403     200
+POST /users                           | 403     403     403     403     403     303
+GET /users/{user}                     | 303     303     404     404     404     200/404
+POST /users/{user}/change             | 403     403     403     403     403     303/404
+POST /users/{user}/password           | 403     403     403     403     403     400/404
+POST /users/{user}/tokens             | 403     403     403     403     403     400/404
+GET /users/{user}/delete              | 303     303     403     403     403     200/404
+POST /users/{user}/delete             | 403     403     403     403     403     303/404
+GET /orgs                             | 303     303     200     200     200     200
+POST /orgs                            | 403     403     403     403     403     303
+GET /orgs/{org}                       | 303     303     404     404     200/404 200/404
+POST /orgs/{org}/members              | 403     403     404     404     303/404 303/404
+POST /orgs/{org}/teams                | 403     403     404     404     303/404 303/404
+GET /orgs/{org}/delete                | 303     303     404     404     200/404 200/404
+POST /orgs/{org}/delete               | 403     403     404     404     303/404 303/404
+GET /orgs/{org}/teams/dev             | 303     303     404     404     200/404 200/404
+POST /orgs/{org}/teams/dev/change     | 403     403     404     404     303/404 303/404
+POST /orgs/{org}/teams/dev/members    | 403     403     404     404     303/404 303/404
+POST /orgs/{org}/teams/dev/grants     | 403     403     404     404     303/404 303/404
+GET /orgs/{org}/teams/dev/delete      | 303     303     404     404     200/404 200/404
+POST /orgs/{org}/teams/dev/delete     | 403     403     404     404     303/404 303/404
 GET /repositories                     | 303     303     200     200     200     200
 POST /repositories                    | 403     403     403     403     409/303 409/303
 GET /search?q={repo}                  | 303     303     200     200     200     200
@@ -92,6 +114,8 @@ GET /r/{repo}                         | 303     303     404     404     200/404 
 GET /r/{repo}/-/tags                  | 303     303     404     404     200/404 200/404
 GET /r/{repo}/-/settings              | 303     303     404     404     200/404 200/404
 POST /r/{repo}/-/settings             | 403     403     404     404     303/404 303/404
+GET /r/{repo}/-/access                | 303     303     404     404     200/404 200/404
+POST /r/{repo}/-/access/change        | 403     403     404     404     303/404 303/404
 GET /r/{repo}/-/activity              | 303     303     404     404     200/404 200/404
 GET /r/{repo}/-/delete                | 303     303     404     404     200/404 200/404
 POST /r/{repo}/-/delete               | 403     403     404     404     303/404 303/404

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use msr_lite::http::api::table::{Found, TABLE, find};
-use msr_lite::http::ui::{ManifestPage, PageRequest, RepositoryPage};
+use msr_lite::http::ui::{ManifestPage, OrganizationPage, PageRequest, RepositoryPage, TeamPage, UserPage};
 use msr_lite::http::v2::route;
 use msr_lite::model::Operation;
 use reqwest::Method;
@@ -67,14 +67,24 @@ variants!(
         Activity,
         Repositories,
         Search,
+        Users,
+        User,
+        Organizations,
+        Organization,
         Repository,
     }
 );
 
+variants!(user_page, USER_PAGES, UserPage { Overview, Change, Password, Tokens, Delete });
+
+variants!(organization_page, ORGANIZATION_PAGES, OrganizationPage { Overview, Members, Teams, Delete, Team });
+
+variants!(team_page, TEAM_PAGES, TeamPage { Overview, Change, Members, Grants, Delete });
+
 variants!(
     repository_page,
     REPOSITORY_PAGES,
-    RepositoryPage { Info, Tags, Settings, Activity, Delete, Manifest, DeleteTags }
+    RepositoryPage { Info, Tags, Settings, Access, ChangeAccess, Activity, Delete, Manifest, DeleteTags }
 );
 
 variants!(
@@ -104,6 +114,8 @@ fn sample(row: &Row) -> (String, Option<String>) {
         ("{repo}", "lab/app"),
         ("{own}", "lab/own"),
         ("{namespace}", "lab"),
+        ("{user}", "dave"),
+        ("{org}", "org-here"),
         ("{tag}", "1"),
         ("{digest}", &digest),
         ("{blob}", &digest),
@@ -134,6 +146,9 @@ fn page_name(page_request: &PageRequest) -> String {
     match page_request {
         PageRequest::Repository(_, RepositoryPage::Manifest(_, page)) => format!("manifest {}", manifest_page(page)),
         PageRequest::Repository(_, page) => format!("repository {}", repository_page(page)),
+        PageRequest::User(_, page) => format!("user {}", user_page(page)),
+        PageRequest::Organization(_, OrganizationPage::Team(_, page)) => format!("team {}", team_page(page)),
+        PageRequest::Organization(_, page) => format!("organization {}", organization_page(page)),
         other => page(other).to_owned(),
     }
 }
@@ -181,12 +196,15 @@ fn every_endpoint_of_the_rest_interface_has_a_row() {
 fn every_page_has_a_row() {
     let rows = parse(expected::PAGES);
     assert_eq!(faults(&rows, &pages(&rows), page_endpoint), Vec::<String>::new());
-    let names = |names: &[&str], prefix: &str, but: &str| {
-        names.iter().filter(|name| **name != but).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
+    let names = |names: &[&str], prefix: &str, but: &[&str]| {
+        names.iter().filter(|name| !but.contains(name)).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
     };
-    let mut required = names(PAGES, "", "Repository");
-    required.extend(names(REPOSITORY_PAGES, "repository ", "Manifest"));
-    required.extend(names(MANIFEST_PAGES, "manifest ", ""));
+    let mut required = names(PAGES, "", &["Repository", "User", "Organization"]);
+    required.extend(names(REPOSITORY_PAGES, "repository ", &["Manifest"]));
+    required.extend(names(MANIFEST_PAGES, "manifest ", &[]));
+    required.extend(names(USER_PAGES, "user ", &[]));
+    required.extend(names(ORGANIZATION_PAGES, "organization ", &["Team"]));
+    required.extend(names(TEAM_PAGES, "team ", &[]));
     let any_method = |row: &Row| Some(page_name(&PageRequest::parse(&sample(row).0)?));
     assert_eq!(faults(&rows, &required, any_method), Vec::<String>::new());
 }
