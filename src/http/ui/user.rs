@@ -7,7 +7,7 @@ use super::page::{Frame, Nav, render};
 use super::people::{Pages, Problem, ROWS, cut, not_ours, problem, required};
 use super::routes::{UserPage, organization_path, repository_path, team_path, user_path};
 use super::users::new_password;
-use super::{Failure, Outcome, Visit, errors, redirect};
+use super::{Failure, Outcome, Visit, redirect};
 use crate::access::AccessError;
 use crate::access::accounts::AccountChange;
 use crate::access::password::MIN_PASSWORD;
@@ -23,6 +23,10 @@ use crate::ops::accounts::{DeleteError, delete_account};
 
 /// Organizations that the page names, with the user's teams in each.
 const MEMBERSHIPS: usize = ROWS;
+
+/// Why an account stays: the words begin with no name, which would be written as no name is.
+const LAST: &str = "This is the last active administrator: make somebody else one first, or nobody could administer this \
+                    registry.";
 
 /// Repositories that the page before deletion names.
 const NAMED: usize = 20;
@@ -63,7 +67,7 @@ struct Membership {
 
 struct Manage {
     /// Why the account must stay an active administrator.
-    kept: Option<String>,
+    kept: Option<&'static str>,
     tokens: Vec<Token>,
     tokens_pages: Pages,
     longest: usize,
@@ -170,11 +174,7 @@ fn memberships(visit: &Visit<'_>, account: &Account, path: &str) -> Result<(Vec<
 
 fn manage(visit: &Visit<'_>, account: &Account, path: &str) -> Result<Manage, Failure> {
     let access = &visit.app.access;
-    let kept = match access.check_deletable(&account.name) {
-        Ok(()) => None,
-        Err(AccessError::Conflict(words)) => Some(errors::sentence(&words)),
-        Err(error) => return Err(error.into()),
-    };
+    let kept = is_last(visit, &account.name)?;
     let after = visit.query.get("tokens").map(hex::decode).transpose();
     let after = after.map_err(|_| Failure::Bad("This list does not go on there. Begin at its first page.".into()))?;
     let of_user = TokenFilter { owner: Some(account.name.clone()), ..TokenFilter::default() };
@@ -210,6 +210,15 @@ fn manage(visit: &Visit<'_>, account: &Account, path: &str) -> Result<Manage, Fa
     })
 }
 
+/// Why an account can be neither switched off nor deleted.
+fn is_last(visit: &Visit<'_>, name: &str) -> Result<Option<&'static str>, Failure> {
+    match visit.app.access.check_deletable(name) {
+        Ok(()) => Ok(None),
+        Err(AccessError::Conflict(_)) => Ok(Some(LAST)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 async fn change(visit: &Visit<'_>, account: Account) -> Outcome {
     let none = AccountChange::default();
     let (change, done) = match visit.form.get("change") {
@@ -225,6 +234,7 @@ async fn change(visit: &Visit<'_>, account: Account) -> Outcome {
     };
     match visit.app.access.change_account(&visit.actor(), &account.name, change).await {
         Ok(_) => Ok(redirect(&format!("{}?done={done}", user_path(&account.name)))),
+        Err(AccessError::Conflict(_)) => show(visit, account, Some((StatusCode::CONFLICT, LAST.to_owned()))),
         Err(error) => show(visit, account, Some(problem(error)?)),
     }
 }
@@ -263,7 +273,7 @@ struct DeletePage {
     repositories: Vec<(String, String)>,
     more_repositories: bool,
     /// Why it cannot be deleted.
-    kept: Option<String>,
+    kept: Option<&'static str>,
     problem: Option<String>,
 }
 
@@ -305,10 +315,7 @@ fn confirm(visit: &Visit<'_>, account: &Account, refused: Option<Problem>) -> Ou
         tokens: access.token_count(name)?,
         repositories: repositories.into_iter().map(|repo| (repository_path(&repo), repo.to_string())).collect(),
         more_repositories,
-        kept: match access.check_deletable(name) {
-            Err(AccessError::Conflict(words)) => Some(errors::sentence(&words)),
-            _ => None,
-        },
+        kept: is_last(visit, name)?,
         problem,
     };
     Ok(render(status, &page))

@@ -410,7 +410,7 @@ async fn change_account(lab: &Lab, name: &'static str, admin: bool) {
 pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     let id = header(&response, "x-request-id");
     let plain = |text: &str| if id.is_empty() { text.to_owned() } else { text.replace(&id, "ID") };
-    let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid"];
+    let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid", "x-next-page-start"];
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in response.headers() {
         let value = value.to_str().unwrap().replace(ABSENT, THERE);
@@ -429,10 +429,10 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     (status, headers, without_secrets(&text))
 }
 
-/// A text without the values of forms' csrf fields and of tokens, which are new each time.
+/// A text without the values of forms' csrf fields, of tokens and of places in lists, which are new each time.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
-    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\""] {
+    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\"", "\"nextPageStart\":\"", "?after="] {
         let mut parts = text.split(begin);
         let mut plain = parts.next().unwrap_or_default().to_owned();
         for part in parts {

@@ -87,7 +87,7 @@ GET /system/about                     | 303     303     403     403     403     
 GET /docs/applications                | 200     200     200     200     200     200
 GET /activity                         | 303     303     200     200     200     200
 GET /users                            | 303     303     403     403     403     200
-POST /users                           | 403     403     403     403     403     303
+POST /users                           | 403     403     403     403     403     303/409
 GET /users/{user}                     | 303     303     404     404     404     200/404
 POST /users/{user}/change             | 403     403     403     403     403     303/404
 POST /users/{user}/password           | 403     403     403     403     403     400/404
@@ -95,7 +95,7 @@ POST /users/{user}/tokens             | 403     403     403     403     403     
 GET /users/{user}/delete              | 303     303     403     403     403     200/404
 POST /users/{user}/delete             | 403     403     403     403     403     303/404
 GET /orgs                             | 303     303     200     200     200     200
-POST /orgs                            | 403     403     403     403     403     303
+POST /orgs                            | 403     403     403     403     403     303/409
 GET /orgs/{org}                       | 303     303     404     404     200/404 200/404
 POST /orgs/{org}/members              | 403     403     404     404     303/404 303/404
 POST /orgs/{org}/teams                | 403     403     404     404     303/404 303/404

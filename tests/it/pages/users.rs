@@ -35,7 +35,7 @@ on_each_engine! {
         let mut admin = Browser::signed_in(&lab, "admin").await;
         let both = |new: &'static str, again: &'static str| [("name", "carol"), ("full-name", HOSTILE), ("new", new), ("again", again)];
         for (fields, status, words) in [
-            (both("short", "short"), StatusCode::BAD_REQUEST, "at least"),
+            (both("short", "short"), StatusCode::BAD_REQUEST, "A password has"),
             (both(PASSWORD, "another"), StatusCode::BAD_REQUEST, "two different ways"),
             ([("name", "Carol"), ("full-name", ""), ("new", PASSWORD), ("again", PASSWORD)], StatusCode::BAD_REQUEST, "lower-case"),
             ([("name", "admin"), ("full-name", ""), ("new", PASSWORD), ("again", PASSWORD)], StatusCode::CONFLICT, "already"),
@@ -115,7 +115,7 @@ on_each_engine! {
     async fn the_last_administrator_stays(lab) {
         let mut admin = Browser::signed_in(&lab, "admin").await;
         let page = admin.get("/users/admin").await;
-        page.has(&["admin is the last active administrator; make somebody else one first", "neither deactivated nor deleted"]);
+        page.has(&["This is the last active administrator: make somebody else one first", "neither deactivated nor deleted"]);
         page.lacks(&["Take administration away", "value=\"deactivate\"", "/users/admin/delete"]);
         for change in ["unmake-administrator", "deactivate"] {
             let page = admin.send("/users/admin", "/users/admin/change", &[("change", change)]).await;
