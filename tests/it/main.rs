@@ -5,12 +5,15 @@
 
 mod activity;
 mod api;
+mod api_accounts;
+mod api_registry;
 mod app_deletion;
 mod app_fixture;
 mod apps;
 mod authorization;
 mod blobs;
 mod catalog;
+mod clients_of_msr;
 mod clock;
 mod full_disk;
 mod gc;

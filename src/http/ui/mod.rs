@@ -363,6 +363,7 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Users => users::serve(visit).await,
         PageRequest::User(name, page) => user::serve(visit, name, *page).await,

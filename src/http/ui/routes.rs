@@ -37,6 +37,8 @@ pub enum PageRequest {
     AddName,
     /// `/system/about`: version and licences.
     About,
+    /// `/docs/api`: the endpoints of the REST interface.
+    Interface,
     /// `/docs/applications`: how to work with applications.
     Applications,
     /// `/repositories`: the list; and, sent a form, a new one.
@@ -227,6 +229,7 @@ impl PageRequest {
             "/system/certificate" => Self::Certificate,
             "/system/certificate/names" => Self::AddName,
             "/system/about" => Self::About,
+            "/docs/api" => Self::Interface,
             "/docs/applications" => Self::Applications,
             "/repositories" => Self::Repositories,
             "/search" => Self::Search,
@@ -279,7 +282,9 @@ impl PageRequest {
     /// What it needs. Pages that change something ask again for what exactly they change.
     pub const fn needs(&self) -> Need<'_> {
         match self {
-            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications => Need::Nothing,
+            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications | Self::Interface => {
+                Need::Nothing
+            }
             Self::Repositories | Self::Search => Need::Browse,
             Self::Account | Self::Password | Self::Activity | Self::Organizations => Need::SignedIn,
             Self::User(user, UserPage::Overview) => {
@@ -318,7 +323,7 @@ impl PageRequest {
             Self::System | Self::About => "page_system",
             Self::Storage | Self::Collect => "page_storage",
             Self::Certificate | Self::AddName => "page_certificate",
-            Self::Applications => "page_docs",
+            Self::Applications | Self::Interface => "page_docs",
             Self::Repositories => "page_repositories",
             Self::Search => "page_search",
             Self::Activity => "page_activity",
