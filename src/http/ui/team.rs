@@ -6,10 +6,11 @@ use hyper::StatusCode;
 use super::list_query::Choice;
 use super::organization::{MemberRow, find};
 use super::page::{Frame, Nav, render};
-use super::people::{Pages, Problem, ROWS, counted, cut, level, levels, not_ours, problem, required};
+use super::people::{Pages, Problem, ROWS, counted, cut, level, levels, mistyped, not_ours, problem, required};
 use super::routes::{TeamPage, organization_path, repository_path, team_path};
 use super::{Failure, Outcome, Visit, redirect};
 use crate::access::organizations::TeamChange;
+use crate::http::reply::Reply;
 use crate::model::Action;
 use crate::model::operation::{OrganizationAction, Requirement};
 use crate::model::organization::{MAX_DESCRIPTION, Team};
@@ -143,8 +144,8 @@ fn grant_rows(visit: &Visit<'_>, team: &Team, path: &str) -> Result<(Vec<Grant>,
     Ok((rows, Pages::new(visit, path, &["members"], "grants", next)))
 }
 
-fn saved(team: &Team) -> Outcome {
-    Ok(redirect(&format!("{}?done=saved", team_path(&team.organization, &team.name))))
+fn saved(team: &Team) -> Reply {
+    redirect(&format!("{}?done=saved", team_path(&team.organization, &team.name)))
 }
 
 async fn change(visit: &Visit<'_>, team: Team) -> Outcome {
@@ -153,7 +154,7 @@ async fn change(visit: &Visit<'_>, team: Team) -> Outcome {
         description: Some(visit.form.get("description").unwrap_or_default().to_owned()),
     };
     match visit.app.access.change_team(&visit.actor(), &team.organization, &team.name, change).await {
-        Ok(team) => saved(&team),
+        Ok(team) => Ok(saved(&team)),
         Err(error) => show(visit, team, Some(problem(error)?)),
     }
 }
@@ -167,29 +168,26 @@ async fn members(visit: &Visit<'_>, team: Team) -> Outcome {
         _ => return Err(not_ours()),
     };
     match changed {
-        Ok(_) => saved(&team),
+        Ok(_) => Ok(saved(&team)),
         Err(error) => show(visit, team, Some(problem(error)?)),
     }
 }
 
 /// The place that a form says: the organization's whole namespace, or a repository.
 fn place(visit: &Visit<'_>, team: &Team) -> Result<Place, Problem> {
-    let refuse = |status, words: String| Err((status, words));
     let namespace = format!("{}/*", team.organization);
-    match visit.form.get("place") {
-        Some(text) if text == namespace => Ok(Place::Namespace(team.organization.clone())),
-        Some(text) => match RepoName::parse(text) {
-            Ok(name) => Ok(Place::Repository(name)),
-            Err(_) => {
-                let words = format!(
-                    "A right is given on a repository, such as {}/web, or on the whole namespace: {namespace}",
-                    team.organization
-                );
-                refuse(StatusCode::BAD_REQUEST, words)
-            }
-        },
-        None => refuse(StatusCode::BAD_REQUEST, "Say where: nothing was changed.".to_owned()),
+    let Some(text) = visit.form.get("place") else {
+        return Err(mistyped("Say where: nothing was changed."));
+    };
+    if text == namespace {
+        return Ok(Place::Namespace(team.organization.clone()));
     }
+    RepoName::parse(text).map(Place::Repository).map_err(|_| {
+        mistyped(&format!(
+            "A right is given on a repository, such as {}/web, or on the whole namespace: {namespace}",
+            team.organization
+        ))
+    })
 }
 
 async fn grants(visit: &Visit<'_>, team: Team) -> Outcome {
@@ -212,7 +210,7 @@ async fn grants(visit: &Visit<'_>, team: Team) -> Outcome {
         _ => return Err(not_ours()),
     };
     match changed {
-        Ok(_) => saved(&team),
+        Ok(_) => Ok(saved(&team)),
         Err(error) => show(visit, team, Some(problem(error)?)),
     }
 }

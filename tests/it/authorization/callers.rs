@@ -461,7 +461,9 @@ impl Stage {
         let within = ["{team}", "{member}", "{repo}"].iter().any(|name| path.contains(name));
         let account = match class.user() {
             _ if !there && !within => "usr-gone",
-            "alice" if class != Class::Foreign => "alice",
+            // A page that leads to the sign-in says where it leads back to.
+            "alice" if class == Class::Foreign || path.starts_with("/users/") && class.may_not_see() => "usr-here",
+            "alice" => "alice",
             _ => "usr-here",
         };
         let of_token = if class == Class::Foreign { "mia-here" } else { "alice" };
