@@ -17,7 +17,7 @@ pub const ADMIN: &str = "admin";
 /// The most entries of one page of accounts.
 pub const MAX_PAGE: usize = 1000;
 
-/// Accounts that one request looks at for a filter that has no list of its own.
+/// Accounts among which one request looks for a text.
 const SCAN: usize = 20_000;
 
 /// An account to be made.
@@ -85,18 +85,12 @@ impl AccountFilter {
     fn list(self) -> Option<List> {
         match self {
             Self::All => None,
-            Self::Users | Self::NonAdmins | Self::ActiveUsers => Some(List::Users),
+            Self::Users => Some(List::Users),
+            Self::NonAdmins => Some(List::Plain),
+            Self::ActiveUsers => Some(List::Active),
             Self::Organizations => Some(List::Organizations),
             Self::Admins => Some(List::Admins),
             Self::InactiveUsers => Some(List::Inactive),
-        }
-    }
-
-    fn wants(self, account: &Account) -> bool {
-        match self {
-            Self::NonAdmins => !account.admin,
-            Self::ActiveUsers => account.active,
-            _ => true,
         }
     }
 }
@@ -391,16 +385,7 @@ impl Access {
         last: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Account>, AccessError> {
-        let limit = limit.min(MAX_PAGE);
-        let (mut found, mut looked, mut last) = (Vec::new(), 0, last.map(str::to_owned));
-        while found.len() < limit && looked < SCAN {
-            let page = self.0.meta.read(|tx| account::list(tx, filter.list(), last.as_deref(), limit))?;
-            let Some(end) = page.last() else { break };
-            last = Some(end.name.clone());
-            looked += page.len();
-            found.extend(page.into_iter().filter(|account| filter.wants(account)).take(limit - found.len()));
-        }
-        Ok(found)
+        Ok(self.0.meta.read(|tx| account::list(tx, filter.list(), last, limit.min(MAX_PAGE)))?)
     }
 
     /// At most `limit` accounts after the name `last`, by name, whose name or full name has a text in it, in whatever
@@ -418,9 +403,8 @@ impl Access {
     ) -> Result<(Vec<Account>, Option<String>), AccessError> {
         let limit = limit.clamp(1, MAX_PAGE);
         let text = text.to_lowercase();
-        let wanted = |account: &Account| {
-            filter.wants(account) && (account.name.contains(&text) || account.full_name.to_lowercase().contains(&text))
-        };
+        let wanted =
+            |account: &Account| account.name.contains(&text) || account.full_name.to_lowercase().contains(&text);
         let (mut found, mut looked, mut last) = (Vec::new(), 0, last.map(str::to_owned));
         loop {
             let page = self.0.meta.read(|tx| account::list(tx, filter.list(), last.as_deref(), limit + 1))?;

@@ -166,6 +166,7 @@ struct Inner {
     tokens: sign_in::Tokens,
     refusals: refusals::Refusals,
     standings: rights::Standings,
+    sights: rights::Sights,
     uses: personal_tokens::Uses,
 }
 
@@ -211,6 +212,7 @@ impl Access {
             tokens: sign_in::Tokens::new(),
             refusals,
             standings: rights::Standings::default(),
+            sights: rights::Sights::default(),
             uses: personal_tokens::Uses::default(),
         })))
     }

@@ -61,6 +61,20 @@ impl Access {
         }
     }
 
+    /// The lines of one user, apart from public repositories; those of an organization's name are none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn report_of(&self, name: &str) -> Result<Vec<Line>, AccessError> {
+        self.0.meta.read(|tx| {
+            let mut lines = Vec::new();
+            if let Some(account) = account::get(tx, name)?.filter(|account| !account.is_organization()) {
+                lines_of(tx, &account, &mut lines)?;
+            }
+            Ok(lines)
+        })
+    }
+
     fn report_accounts(&self, last: Option<&str>) -> Result<Part, AccessError> {
         self.0.meta.read(|tx| {
             let accounts = account::list(tx, Some(account::List::Users), last, ACCOUNTS)?;

@@ -15,13 +15,17 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+use super::cache::Bounded;
 use super::decide::{self, Rights};
 use super::{Access, AccessError, Anonymous};
 use crate::base::{RepoId, Uuid};
 use crate::meta::grant::{self, At};
 use crate::meta::memo::Memo;
 use crate::meta::repo::{self, Visibility};
-use crate::meta::{Engine, MetaError, Read, organization};
+use crate::meta::tables::RIGHTS;
+use crate::meta::{Engine, Epoch, MetaError, Only, Read, organization};
 use crate::model::operation::Requirement;
 use crate::model::organization::Member;
 use crate::model::permission::{Level, Place, Right};
@@ -43,9 +47,46 @@ pub(super) struct Standing {
     pub(super) because: Option<Arc<str>>,
 }
 
-/// Standings that were read since the last commit, by user (empty for nobody) and repository. They are void with the
-/// next commit, whatever it is: a right that was taken away is not served from here (CVE-2025-23208).
+/// Standings that were read, by user (empty for nobody) and repository. They are void with the first commit that changes
+/// any row of [`RIGHTS`], of whomever: a right that was taken away is not served from here (CVE-2025-23208).
+/// Pushes to a repository that is there change none of them.
 pub(super) type Standings = Memo<String, Standing>;
+
+/// What users may see, for lists, remembered as [`Standings`] are.
+pub(super) struct Sights(Mutex<(Option<Epoch>, Bounded<String, Visible>)>);
+
+/// Users of whom that is remembered: some 60 KB each at most.
+const SIGHTS: usize = 32;
+
+impl Default for Sights {
+    fn default() -> Self {
+        Self(Mutex::new((None, Bounded::new(SIGHTS))))
+    }
+}
+
+impl Sights {
+    /// What a user may see, remembered or read.
+    fn of(&self, meta: &Engine, user: &str) -> Result<Visible, AccessError> {
+        let epoch = meta.rights_epoch();
+        if epoch.is_some() {
+            let mut kept = self.0.lock();
+            if kept.0 == epoch
+                && let Some(known) = kept.1.get(&user.to_owned())
+            {
+                return Ok(known.clone());
+            }
+        }
+        let read = meta.read(|tx| places_of(&Only::of(tx, RIGHTS), user))?;
+        if epoch.is_some() {
+            let mut kept = self.0.lock();
+            if kept.0 != epoch {
+                *kept = (epoch, Bounded::new(SIGHTS));
+            }
+            kept.1.insert(user.to_owned(), read.clone());
+        }
+        Ok(read)
+    }
+}
 
 /// Reads how a user (`None`: nobody) stands to a repository, apart from what follows from the names alone.
 pub(super) fn standing(tx: &impl Read, user: Option<&str>, name: &RepoName) -> Result<Standing, MetaError> {
@@ -165,11 +206,11 @@ impl Rights for Stored<'_> {
     fn standing(&self, user: Option<&String>, repo: &RepoName) -> Result<Standing, MetaError> {
         const NOBODY: &String = &String::new();
         let key = user.unwrap_or(NOBODY);
-        let epoch = self.meta.epoch();
+        let epoch = self.meta.rights_epoch();
         if let Some(known) = self.standings.recall(epoch, repo, key) {
             return Ok(known);
         }
-        let found = self.meta.read_within(|tx| standing(tx, user.map(String::as_str), repo))?;
+        let found = self.meta.read_within(|tx| standing(&Only::of(tx, RIGHTS), user.map(String::as_str), repo))?;
         let bytes = key.len() + found.because.as_ref().map_or(0, |because| because.len());
         self.standings.remember(epoch, repo, key, found.clone(), bytes);
         Ok(found)
@@ -254,7 +295,7 @@ impl Access {
         let visible = match &caller.principal {
             Principal::System | Principal::User { admin: true, .. } => Visible::All,
             Principal::Anonymous => Visible::Some(Places { public: everybody, ..Places::default() }),
-            Principal::User { name, .. } => self.0.meta.read(|tx| places_of(tx, name))?,
+            Principal::User { name, .. } => self.0.sights.of(&self.0.meta, name)?,
         };
         match caller.through.as_ref().map(|through| &through.scope) {
             Some(scope @ crate::model::personal_token::TokenScope::Places(named)) => match visible {

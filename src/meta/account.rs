@@ -114,12 +114,16 @@ pub enum List {
     Organizations,
     /// Users who administer the registry.
     Admins,
-    /// Users who may not sign in.
+    /// Users who do not.
+    Plain,
+    /// Users who may sign in.
+    Active,
+    /// Users who may not.
     Inactive,
 }
 
 impl List {
-    const ALL: [Self; 4] = [Self::Users, Self::Organizations, Self::Admins, Self::Inactive];
+    const ALL: [Self; 6] = [Self::Users, Self::Organizations, Self::Admins, Self::Plain, Self::Active, Self::Inactive];
 
     fn key(self, name: &str) -> Key {
         self.prefix().text(name)
@@ -130,6 +134,8 @@ impl List {
             Self::Users => b"u",
             Self::Organizations => b"o",
             Self::Admins => b"a",
+            Self::Plain => b"p",
+            Self::Active => b"c",
             Self::Inactive => b"i",
         })
     }
@@ -139,6 +145,8 @@ impl List {
             Self::Users => !account.is_organization(),
             Self::Organizations => account.is_organization(),
             Self::Admins => account.admin,
+            Self::Plain => !account.is_organization() && !account.admin,
+            Self::Active => !account.is_organization() && account.active,
             Self::Inactive => !account.active,
         }
     }

@@ -11,6 +11,7 @@
 mod contract;
 mod epoch;
 mod job;
+mod only;
 mod overlay;
 mod strict;
 mod tx;
@@ -40,6 +41,7 @@ pub use self::contract::{EngineOptions, MetaError, Mode, Read, Row, WriteError};
 pub use self::epoch::Epoch;
 use self::epoch::Epochs;
 use self::job::Call;
+pub use self::only::Only;
 use self::overlay::{Batch, Bounds};
 pub use self::tx::WriteTx;
 use self::writer::Writer;
@@ -187,6 +189,12 @@ impl Engine {
     /// The present epoch; `None` while a commit is under way, when nothing is to be remembered nor recalled.
     pub fn epoch(&self) -> Option<Epoch> {
         self.0.store.epochs.now()
+    }
+
+    /// The same for what was read of [`tables::RIGHTS`] alone (through [`Only`], which sees to that): it does not end with
+    /// commits that leave those tables as they are.
+    pub fn rights_epoch(&self) -> Option<Epoch> {
+        self.0.store.epochs.of_rights()
     }
 
     /// The receiver fails when the writer has ended: the call was dropped unrun.
@@ -355,7 +363,7 @@ impl Store {
     /// When the disk is full and there is a ballast, it goes, and the batch is tried once more: it was made over the
     /// last commit, which is the last one still.
     fn commit(&self, batch: &Batch) -> Result<(), MetaError> {
-        let _change = self.epochs.change();
+        let _change = self.epochs.change(batch.touches(tables::RIGHTS));
         self.unshare();
         match self.try_commit(batch) {
             Err(Uncommitted { error: MetaError::DiskFull, ballast_gone: true }) => {

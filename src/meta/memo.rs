@@ -1,8 +1,8 @@
 //! What was read of the metadata since the last commit, decoded, for those who ask for the same again: pulls come by
 //! the thousand between two pushes.
 //!
-//! Nothing here outlives the [`Epoch`] in which it was read: the first commit that begins makes all of it void, and
-//! as long as one is under way nothing is recalled. So a deletion works at once, as it would if every request read the
+//! Nothing here outlives the [`Epoch`] in which it was read: the first commit that begins (for what was read of rights, the
+//! first that changes some) makes all of it void, and as long as one is under way nothing is recalled. So a deletion works at once, as it would if every request read the
 //! store; remembered membership served deleted content elsewhere (CVE-2026-35172).
 
 use std::collections::BTreeMap;

@@ -35,5 +35,5 @@ pub mod term;
 
 #[cfg(test)]
 pub(crate) use engine::faulty;
-pub use engine::{Engine, EngineOptions, Epoch, MetaError, Mode, Read, ReadTx, WriteError, WriteTx};
+pub use engine::{Engine, EngineOptions, Epoch, MetaError, Mode, Only, Read, ReadTx, WriteError, WriteTx};
 pub use tables::Table;

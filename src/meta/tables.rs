@@ -115,7 +115,8 @@ pub const SCHEDULE: Table = Table("schedule");
 pub const ACCOUNT: Table = Table("account");
 /// account id → account name.
 pub const ACCOUNT_BY_ID: Table = Table("account_by_id");
-/// `u` (users), `o` (organizations), `a` (administrators) or `i` (inactive), account name → ().
+/// `u` (users), `o` (organizations), `a` (administrators), `p` (users who are none), `c` (active) or `i` (inactive), account
+/// name → (): a list for each filter that is offered, so that a page costs what it shows.
 pub const ACCOUNT_LIST: Table = Table("account_list");
 /// account name → (): deleted accounts whose other rows are still to go; until then nobody gets the name.
 pub const DEPARTED: Table = Table("departed");
@@ -160,6 +161,10 @@ pub const SESSION_BY_ACCOUNT: Table = Table("session_by_account");
 
 /// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
 pub const REFUSAL: Table = Table("refusal");
+
+/// What decides who may do what in a repository. Pushes change none of these but where they make a repository, so what was
+/// read of them alone may be remembered beyond commits ([`super::Engine::rights_epoch`]).
+pub const RIGHTS: &[Table] = &[REPO_BY_NAME, REPO, MEMBER, MEMBER_OF, TEAM, TEAM_OF, GRANT, GRANT_OF];
 
 /// Every table, so that the engine can create them all at once.
 pub const ALL: &[Table] = &[

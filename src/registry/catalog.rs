@@ -39,7 +39,12 @@ impl Registry {
 }
 
 /// At most `limit` names after `last` in byte order, of those that may be visible.
-fn names(tx: &impl Read, visible: &Visible, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
+pub(super) fn names(
+    tx: &impl Read,
+    visible: &Visible,
+    last: Option<&str>,
+    limit: usize,
+) -> Result<Vec<RepoName>, MetaError> {
     let Visible::Some(places) = visible else { return repo::names(tx, last, limit) };
     let mut names: Vec<RepoName> = Vec::new();
     for namespace in &places.namespaces {

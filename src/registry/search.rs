@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use super::{Registry, RegistryError, listing, terms};
+use super::{Registry, RegistryError, catalog, listing, terms};
+use crate::access::rights::Visible;
 use crate::base::RepoId;
 use crate::meta::key::Key;
+use crate::meta::repo::Visibility;
 use crate::meta::{MetaError, Read, blob, manifest, repo, tag, term};
 use crate::oci::kind::Kind;
 use crate::oci::{Algorithm, Digest, RepoName, Tag};
 
 /// Names of repositories that one search looks at.
 const NAMES: usize = 20_000;
-/// Rows of the other lists that one search looks at.
+/// Rows of the other lists that one search looks at, first; and when those were not enough for somebody who may not see
+/// all of them, so that what others have does not stand in front of what the caller has.
 const ROWS: usize = 1_000;
+const MANY_ROWS: usize = 5_000;
 /// Hexadecimal digits of the shortest beginning of a digest that is looked for.
 const SHORTEST_DIGEST: usize = 6;
 
@@ -29,13 +33,14 @@ pub struct Found {
     /// Manifests with an annotation or label of this `key=value`, or with a title, name or description word that begins
     /// with the text; and what was found.
     pub annotations: Vec<(RepoName, Digest, String)>,
-    /// Whether any list was cut.
+    /// Whether there is more that the caller may see: a list was cut, or (told only to who sees everything, for others could
+    /// count with it what they may not see) not everything was looked at.
     pub more: bool,
 }
 
 impl Registry {
-    /// Searches for `text` in what `readable` lets the caller see. Names of repositories are compared without case,
-    /// tags as they are written. A fixed number of rows is looked at, whatever there is.
+    /// Searches for `text` in what `readable` lets the caller see. Who knows where that is asks
+    /// [`Registry::search_visible`].
     ///
     /// # Errors
     /// When the store fails.
@@ -45,12 +50,29 @@ impl Registry {
         limit: usize,
         readable: impl Fn(&RepoName) -> bool,
     ) -> Result<Found, RegistryError> {
+        self.search_visible(text, limit, &Visible::Ask, readable)
+    }
+
+    /// Searches for `text` in the places that are visible to the caller, and which `readable` lets the caller see. Names of
+    /// repositories are compared without case, tags as they are written. A bounded number of rows is looked at, whatever
+    /// there is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn search_visible(
+        &self,
+        text: &str,
+        limit: usize,
+        visible: &Visible,
+        readable: impl Fn(&RepoName) -> bool,
+    ) -> Result<Found, RegistryError> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(Found::default());
         }
         self.meta().read(|tx| {
-            let mut search = Search { tx, limit, readable: &readable, known: HashMap::new(), found: Found::default() };
+            let (known, found) = (HashMap::new(), Found::default());
+            let mut search = Search { tx, limit, places: visible, readable: &readable, known, found };
             search.repositories(&text.to_ascii_lowercase())?;
             search.tags(text)?;
             search.digests(text)?;
@@ -63,6 +85,7 @@ impl Registry {
 struct Search<'s, R, F> {
     tx: &'s R,
     limit: usize,
+    places: &'s Visible,
     readable: &'s F,
     /// The names of the repositories that were come across; `None` for those that the caller may not see.
     known: HashMap<RepoId, Option<RepoName>>,
@@ -76,14 +99,51 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
             return Ok(known.clone());
         }
         let row = repo::get(self.tx, id)?.filter(|row| row.deleted.is_none());
-        let name = row.map(|row| row.name).filter(|name| (self.readable)(name));
+        let may_be_seen = |row: &repo::RepoRow| match self.places {
+            Visible::All | Visible::Ask => true,
+            Visible::Some(places) => {
+                let public = places.public && row.visibility == Visibility::Public;
+                public
+                    || places.namespaces.contains(row.name.namespace())
+                    || places.repositories.contains(&(row.name.clone(), id))
+            }
+        };
+        let name = row.filter(may_be_seen).map(|row| row.name).filter(|name| (self.readable)(name));
         self.known.insert(id, name.clone());
         Ok(name)
     }
 
+    /// Goes over what `read` finds of a list, which takes how many rows it reads at most, until `add` has enough.
+    fn look<T>(
+        &mut self,
+        read: impl Fn(&R, usize) -> Result<Vec<T>, MetaError>,
+        mut add: impl FnMut(&mut Self, T) -> Result<bool, MetaError>,
+    ) -> Result<(), RegistryError> {
+        let mut looked = 0;
+        for most in [ROWS, MANY_ROWS] {
+            let rows = read(self.tx, most)?;
+            let all = rows.len() < most;
+            for row in rows.into_iter().skip(looked) {
+                looked += 1;
+                if add(self, row)? {
+                    return Ok(());
+                }
+            }
+            if all {
+                return Ok(());
+            }
+            if matches!(self.places, Visible::All) {
+                self.found.more = true;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     fn repositories(&mut self, text: &str) -> Result<(), RegistryError> {
-        let names = repo::names(self.tx, None, NAMES)?;
-        self.found.more |= names.len() == NAMES;
+        let names = catalog::names(self.tx, self.places, None, NAMES)?;
+        // Names in places are the caller's own.
+        self.found.more |= names.len() == NAMES && !matches!(self.places, Visible::Ask);
         for name in names.into_iter().filter(|name| listing::has_text(name.as_str(), text)) {
             if (self.readable)(&name) && full(&mut self.found.repositories, self.limit, &mut self.found.more, name) {
                 break;
@@ -93,36 +153,35 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
     }
 
     fn tags(&mut self, text: &str) -> Result<(), RegistryError> {
-        let rows = tag::beginning_with(self.tx, text, ROWS)?;
-        self.found.more |= rows.len() == ROWS;
-        for (tag, id) in rows {
-            let Some(name) = self.visible(id)? else { continue };
-            let Some(row) = tag::get(self.tx, id, &tag)? else { continue };
-            let kind = manifest::get(self.tx, id, &row.digest)?.map_or(Kind::Unknown, |row| row.kind());
-            if full(&mut self.found.tags, self.limit, &mut self.found.more, (name, tag, kind)) {
-                break;
-            }
+        let read = |tx: &R, most| tag::beginning_with(tx, text, most);
+        self.look(read, |search, (tag, id)| {
+            let Some(name) = search.visible(id)? else { return Ok(false) };
+            let Some(row) = tag::get(search.tx, id, &tag)? else { return Ok(false) };
+            let kind = manifest::get(search.tx, id, &row.digest)?.map_or(Kind::Unknown, |row| row.kind());
+            Ok(full(&mut search.found.tags, search.limit, &mut search.found.more, (name, tag, kind)))
+        })
+    }
+
+    fn digests(&mut self, text: &str) -> Result<(), RegistryError> {
+        for beginning in Beginning::read(text).into_iter().flatten() {
+            let (from, to) = (&beginning.from, beginning.to.as_deref());
+            let manifests = |tx: &R, most| manifest::in_range(tx, from, to, most);
+            self.look(manifests, |search, (digest, id)| {
+                let Some(name) = search.visible(id)? else { return Ok(false) };
+                let kind = manifest::get(search.tx, id, &digest)?.map(|row| row.kind());
+                Ok(search.add_digest(name, digest, kind))
+            })?;
+            let blobs = |tx: &R, most| blob::in_range(tx, from, to, most);
+            self.look(blobs, |search, (digest, id)| {
+                let Some(name) = search.visible(id)? else { return Ok(false) };
+                Ok(search.add_digest(name, digest, None))
+            })?;
         }
         Ok(())
     }
 
-    fn digests(&mut self, text: &str) -> Result<(), RegistryError> {
-        let Some(beginnings) = Beginning::read(text) else { return Ok(()) };
-        for beginning in beginnings {
-            let (from, to) = (&beginning.from, beginning.to.as_deref());
-            let manifests = manifest::in_range(self.tx, from, to, ROWS)?;
-            let blobs = blob::in_range(self.tx, from, to, ROWS)?;
-            self.found.more |= manifests.len() == ROWS || blobs.len() == ROWS;
-            let manifests = manifests.into_iter().map(|found| (found, true));
-            for ((digest, id), is_manifest) in manifests.chain(blobs.into_iter().map(|found| (found, false))) {
-                let Some(name) = self.visible(id)? else { continue };
-                let kind = if is_manifest { manifest::get(self.tx, id, &digest)?.map(|row| row.kind()) } else { None };
-                if full(&mut self.found.digests, self.limit, &mut self.found.more, (name, digest, kind)) {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
+    fn add_digest(&mut self, name: RepoName, digest: Digest, kind: Option<Kind>) -> bool {
+        full(&mut self.found.digests, self.limit, &mut self.found.more, (name, digest, kind))
     }
 
     fn annotations(&mut self, text: &str) -> Result<(), RegistryError> {
@@ -130,19 +189,15 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
         if text.is_empty() {
             return Ok(());
         }
-        let rows = term::find(self.tx, &text, ROWS)?;
-        self.found.more |= rows.len() == ROWS;
-        for (term, id, digest) in rows {
-            let Some(name) = self.visible(id)? else { continue };
+        let read = |tx: &R, most| term::find(tx, &text, most);
+        self.look(read, |search, (term, id, digest)| {
+            let Some(name) = search.visible(id)? else { return Ok(false) };
             // Found by a word and by the pair that it stands in: told once.
-            if self.found.annotations.iter().any(|(known, has, _)| (known, has) == (&name, &digest)) {
-                continue;
+            if search.found.annotations.iter().any(|(known, has, _)| (known, has) == (&name, &digest)) {
+                return Ok(false);
             }
-            if full(&mut self.found.annotations, self.limit, &mut self.found.more, (name, digest, term)) {
-                break;
-            }
-        }
-        Ok(())
+            Ok(full(&mut search.found.annotations, search.limit, &mut search.found.more, (name, digest, term)))
+        })
     }
 }
 

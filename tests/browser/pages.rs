@@ -33,6 +33,9 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
     for (name, path) in [
         ("welcome", "/welcome"),
         ("account", "/account"),
+        ("account-tokens", "/account/tokens"),
+        ("account-tokens-new", "/account/tokens?new=1"),
+        ("account-sessions", "/account/sessions"),
         ("users", "/users"),
         ("users-filtered", "/users?q=ci&show=inactive-users"),
         ("users-none-fits", "/users?q=nothing-has-this-name"),
@@ -59,6 +62,8 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("activity", "/activity?pulls=1"),
         ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
+        ("docs-accounts", "/docs/accounts"),
+        ("docs-api", "/docs/api"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
         ("system-certificate", "/system/certificate"),
@@ -83,6 +88,14 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("hostile-activity", "/r/lab/hostile/-/activity"),
     ] {
         page(name, path.to_owned());
+    }
+    for (name, token, steps) in [
+        ("token", &stock.token, &["", "/deactivate", "/revoke"][..]),
+        ("hostile-token", &stock.inactive, &["", "/activate", "/revoke"]),
+    ] {
+        for step in steps {
+            page(&format!("{name}{}", step.replace('/', "-")), format!("/account/tokens/{token}{step}"));
+        }
     }
     page("search-digest", format!("/search?q={}", &stock.image.to_string()[..19]));
     page("search-hostile", format!("/search?q={}", crate::browser::escaped(crate::stock::HOSTILE)));
@@ -139,6 +152,12 @@ pub(crate) fn form(path: &str) -> String {
             [_, rest @ ..] => format!("/orgs/*/{}", rest.join("/")),
             [] => path.to_owned(),
         };
+    }
+    if let Some(token) = path.strip_prefix("/account/tokens/") {
+        return format!(
+            "/account/tokens/*{}",
+            token.split_once('/').map_or(String::new(), |(_, step)| format!("/{step}"))
+        );
     }
     let Some(rest) = path.strip_prefix("/r/") else { return path.to_owned() };
     let Some((_, page)) = rest.split_once("/-/") else { return "/r/*".to_owned() };

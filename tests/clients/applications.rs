@@ -1,8 +1,6 @@
 //! The commands of `docs/applications.md`, run as they stand there.
 //!
-//! A block whose info string begins with `console test` runs: every line that begins with `$ ` is a command, the lines
-//! below it are expected in its output, in this order, `…` standing for anything. One more word says when, or how:
-//! `docker-app`, `docker-app-0.8` and `docker-app-0.9` where `DOCKER_APP` names such a program, `fails` for commands that
+//! How such a block is read stands in `support::page`. One more word says when, or how: `docker-app`, `docker-app-0.8` and `docker-app-0.9` where `DOCKER_APP` names such a program, `fails` for commands that
 //! must fail. Without docker app, skopeo pushes the application that the page speaks of.
 
 use std::fs;
@@ -14,63 +12,9 @@ use crate::docker_app::{App, Generation};
 use crate::skopeo::Skopeo;
 use crate::support::image::Layout;
 use crate::support::lab::{self, Lab};
-use crate::support::process::Run;
+use crate::support::page::{Block, blocks};
 use crate::support::server::{ADMIN, NAME, Server};
 use crate::support::tally::needs;
-
-/// A block that runs.
-struct Block {
-    line: usize,
-    words: Vec<String>,
-    commands: Vec<Command>,
-}
-
-struct Command {
-    text: String,
-    expected: Vec<String>,
-}
-
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut inside = false;
-    for (number, line) in (1..).zip(page.lines()) {
-        match (inside, line.strip_prefix("```")) {
-            (false, Some(info)) => {
-                inside = true;
-                let words: Vec<String> = info.split_whitespace().map(str::to_owned).collect();
-                blocks.push(Block { line: number, words, commands: Vec::new() });
-            }
-            (true, Some(_)) => inside = false,
-            (true, None) => {
-                let commands = &mut blocks.last_mut().expect("it was opened").commands;
-                match (line.strip_prefix("$ "), commands.last_mut()) {
-                    (Some(text), _) => commands.push(Command { text: text.to_owned(), expected: Vec::new() }),
-                    (None, Some(command)) => command.expected.push(line.to_owned()),
-                    (None, None) => panic!("line {number}: a block begins with a command"),
-                }
-            }
-            (false, None) => {}
-        }
-    }
-    assert!(!inside, "a block has no end");
-    blocks.retain(|block| block.words.starts_with(&["console".to_owned(), "test".to_owned()]));
-    blocks
-}
-
-/// The expected lines stand in the output in their order.
-fn check(place: &str, command: &Command, run: &Run) {
-    let mut lines = run.stdout.lines().chain(run.stderr.lines());
-    for wanted in &command.expected {
-        assert!(lines.any(|line| fits(wanted, line)), "{place}: no line {wanted:?} in\n{}", run.transcript());
-    }
-}
-
-/// `…` stands for anything, also for nothing.
-fn fits(pattern: &str, line: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('…') else { return pattern == line };
-    let Some(rest) = line.strip_prefix(before) else { return false };
-    rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| fits(after, &rest[at..]))
-}
 
 /// The application of which the page speaks, by a client that every test machine has.
 fn push_by_skopeo(lab: &Lab, place: &Place) {
@@ -102,7 +46,7 @@ fn run(lab: &Lab, directory: &Path, app: Option<&App<'_>>, block: &Block) {
         let run = app.map_or_else(|| lab.client(&words), |app| app.docker.run_as(&[], &words));
         let fails = block.words.iter().any(|word| word == "fails");
         assert_eq!(run.success, !fails, "{place}:\n{}", run.transcript());
-        check(&place, command, &run);
+        command.check(&place, &format!("{}\n{}", run.stdout, run.stderr));
     }
 }
 
@@ -139,20 +83,5 @@ fn applications_page_says_what_docker_app_does() {
         if trust || block.words.iter().any(|word| word == "docker-app" || word == mine) {
             run(&lab, &app.workplace(), Some(&app), &block);
         }
-    }
-}
-
-#[test]
-fn applications_page_expects_lines_with_gaps() {
-    for (pattern, line, fit) in [
-        ("app", "app", true),
-        ("app", "apps", false),
-        ("sha256:…", "sha256:abc", true),
-        ("…b…", "abc", true),
-        ("a…c.", "abc.", true),
-        ("a…c.", "abc. more", false),
-        ("…", "", true),
-    ] {
-        assert_eq!(fits(pattern, line), fit, "{pattern} {line}");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use msr_lite::meta::Mode;
+use msr_lite::access::rights::{Places, Visible};
+use msr_lite::meta::key::Key;
+use msr_lite::meta::{MetaError, Mode, WriteTx, repo, tables};
 use msr_lite::oci::kind::Kind;
 use msr_lite::oci::{Digest, Reference, RepoName, Tag};
 use msr_lite::registry::delete::DeleteOptions;
@@ -515,6 +517,39 @@ on_each_engine! {
         lab.delete(&format!("/v2/lab/words/manifests/{application}")).await;
         assert!(seen("riddle").annotations.is_empty() && seen(&application.hex()).digests.is_empty());
         assert_eq!(seen("1.0").tags.len(), 1);
+    }
+
+    // "There is more" would count what the caller may not see, and what others have would stand before the caller's own.
+    async fn a_search_tells_nothing_of_what_one_may_not_see(lab) {
+        lab.push_image("hidden/many", "1", b"x").await;
+        lab.push_image("lab/app", "zz-own", b"y").await;
+        let meta = lab.registry().meta();
+        let id = meta.read(|tx| repo::id_of(tx, &name("hidden/many"))).unwrap().unwrap();
+        for part in 0..8 {
+            let many = move |tx: &mut WriteTx| {
+                for n in 0..200 {
+                    let key = Key::new().text(&format!("zz-{part}{n:03}")).u64(id.0);
+                    tx.put(tables::TAG_BY_NAME, key.as_ref(), Vec::new());
+                }
+                Ok::<_, MetaError>(())
+            };
+            meta.write(many).await.unwrap();
+        }
+        let lab_only = |name: &RepoName| name.namespace() == "lab";
+        let namespaces = |names: &[&str]| {
+            Visible::Some(Places { namespaces: names.iter().map(ToString::to_string).collect(), ..Places::default() })
+        };
+        let registry = lab.registry();
+        for visible in [Visible::Ask, namespaces(&["lab"])] {
+            let found = registry.search_visible("zz-", 10, &visible, lab_only).unwrap();
+            assert_eq!(found.tags.len(), 1, "1,600 rows of others stand before it");
+            assert!(!found.more, "{visible:?}");
+        }
+        for (visible, nobody) in [(Visible::Ask, false), (namespaces(&[]), true)] {
+            let found = registry.search_visible("zz-", 10, &visible, |_| nobody).unwrap();
+            assert_eq!(found, Found::default());
+        }
+        assert!(registry.search_visible("zz-", 10, &Visible::All, everybody).unwrap().more);
     }
 
     async fn tags_of_a_reference(lab) {

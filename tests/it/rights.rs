@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use msr_lite::access::accounts::{AccountChange, NewAccount};
+use msr_lite::access::accounts::{AccountChange, AccountFilter, NewAccount};
 use msr_lite::access::personal_tokens::{NewToken, TokenChange, TokenFilter};
 use msr_lite::access::rights::Visible;
 use msr_lite::access::{Access, AccessSettings};
@@ -10,13 +10,13 @@ use msr_lite::base::Secret;
 use msr_lite::base::config::Anonymous;
 use msr_lite::base::{Clock, RepoId, Timestamp, Uuid};
 use msr_lite::meta::grant::{self, At};
-use msr_lite::meta::{Engine, MetaError, Mode, WriteTx, account, organization as rows, repo};
+use msr_lite::meta::{Engine, MetaError, Mode, WriteTx, account, organization as rows, personal_token, repo};
 use msr_lite::model::account::AccountKind;
 use msr_lite::model::event::Happening;
 use msr_lite::model::operation::Requirement;
 use msr_lite::model::organization::{Member, Team};
 use msr_lite::model::permission::{Level, Place};
-use msr_lite::model::personal_token::TokenScope;
+use msr_lite::model::personal_token::{GeneratedBy, PersonalToken, TokenHash, TokenScope};
 use msr_lite::model::{Account, Action, Actor, Caller, Principal};
 use msr_lite::oci::RepoName;
 use msr_lite::oci::kind::Kind;
@@ -27,9 +27,9 @@ use serde_json::Value;
 
 use crate::harness::{Lab, OCI_MANIFEST, code, on_each_engine, sha256};
 
-const PASSWORD: &str = "a password of alice";
+pub(crate) const PASSWORD: &str = "a password of alice";
 
-fn system() -> Actor {
+pub(crate) fn system() -> Actor {
     Actor::system()
 }
 
@@ -37,13 +37,13 @@ fn name(text: &str) -> RepoName {
     RepoName::parse(text).unwrap()
 }
 
-fn at(text: &str) -> Place {
+pub(crate) fn at(text: &str) -> Place {
     Place::Repository(name(text))
 }
 
 impl Lab {
     /// The user `alice` in the team `dev` of the organization `lab`.
-    async fn with_alice(&self) {
+    pub(crate) async fn with_alice(&self) {
         let access = self.server.access();
         let password = Some(Secret::new(PASSWORD.to_owned()));
         let alice = NewAccount { name: "alice".into(), password, ..NewAccount::default() };
@@ -56,7 +56,7 @@ impl Lab {
         access.add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
     }
 
-    async fn give(&self, place: Place, level: Level) {
+    pub(crate) async fn give(&self, place: Place, level: Level) {
         self.server.access().set_grant(&system(), &place, "lab", "dev", level).await.unwrap();
     }
 
@@ -64,7 +64,7 @@ impl Lab {
         self.server.access().remove_grant(&system(), &place, "lab", "dev").await.unwrap();
     }
 
-    async fn by(&self, password: &str, method: Method, path: &str) -> Response {
+    pub(crate) async fn by(&self, password: &str, method: Method, path: &str) -> Response {
         self.anonymous(method, path).basic_auth("alice", Some(password)).send().await.unwrap()
     }
 
@@ -83,7 +83,7 @@ impl Lab {
         ]
     }
 
-    async fn token(&self, scope: TokenScope) -> String {
+    pub(crate) async fn token(&self, scope: TokenScope) -> String {
         let new = NewToken { label: "build".into(), scope, ..NewToken::default() };
         let (text, _) = self.server.access().create_token(&system(), None, "alice", new).await.unwrap();
         text.reveal().clone()
@@ -254,6 +254,88 @@ on_each_engine! {
     }
 }
 
+/// What is public is seen by whom `anonymous` says, and what is private by nobody else, in every list and by every way in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visibility_holds_wherever_repositories_are_named() {
+    for anonymous in [Anonymous::None, Anonymous::PublicRepositories] {
+        let lab = Lab::with(Mode::Normal, |config| config.anonymous = anonymous).await;
+        let (_, open) = lab.push_image("lab/open", "both", b"open layer").await;
+        let (_, shut) = lab.push_image("lab/shut", "both", b"shut layer").await;
+        lab.with_alice().await;
+        for public in [true, false] {
+            let visibility = if public { repo::Visibility::Public } else { repo::Visibility::Private };
+            let change = msr_lite::registry::repos::RepoChange { visibility: Some(visibility), ..Default::default() };
+            lab.server.registry().change_repository(system(), &name("lab/open"), change).await.unwrap();
+            let pages = [
+                "/v2/_catalog",
+                "/api/v0/repositories",
+                "/api/v0/repositories?count=true",
+                "/api/v0/repositories/lab",
+                "/api/v0/events",
+                "/repositories",
+                "/search?q=lab",
+                "/search?q=both",
+                &format!("/search?q={}", &open.to_string()[..20]),
+                &format!("/search?q={}", &shut.to_string()[..20]),
+            ];
+            for path in pages {
+                for signed_in in [false, true] {
+                    let answer = match signed_in {
+                        true => lab.by(PASSWORD, Method::GET, path).await,
+                        false => lab.anonymous(Method::GET, path).send().await.unwrap(),
+                    };
+                    let (status, text) = (answer.status(), answer.text().await.unwrap());
+                    let place =
+                        format!("{path} {anonymous:?} public: {public} signed in: {signed_in}: {status} {text}");
+                    assert!(!text.contains("lab/shut") && !text.contains("\"shut\""), "{place}");
+                    let names_it = text.contains("lab/open") || text.contains("\"open\"");
+                    let page = !path.starts_with("/v2") && !path.starts_with("/api");
+                    let everybody = anonymous == Anonymous::PublicRepositories && !path.ends_with("/events");
+                    // Basic credentials mean nothing to a page: there, everybody is nobody.
+                    let may = public && (everybody || signed_in && !page);
+                    if !path.contains(&shut.to_string()[..20]) {
+                        assert_eq!(names_it, may, "{place}");
+                    }
+                }
+            }
+            let nobody = if public && anonymous == Anonymous::PublicRepositories { 200 } else { 401 };
+            let somebody = if public { 200 } else { 404 };
+            for (repo, digest, nobody, somebody) in
+                [("lab/open", &open, nobody, somebody), ("lab/shut", &shut, 401, 404)]
+            {
+                for path in [
+                    format!("/v2/{repo}/referrers/{digest}"),
+                    format!("/v2/{repo}/manifests/{digest}"),
+                    format!("/v2/{repo}/tags/list"),
+                    format!("/api/v0/repositories/{repo}"),
+                    format!("/api/v0/repositories/{repo}/tags"),
+                ] {
+                    let by_nobody = lab.anonymous(Method::GET, &path).send().await.unwrap().status().as_u16();
+                    let by_alice = lab.by(PASSWORD, Method::GET, &path).await.status().as_u16();
+                    assert_eq!((by_nobody, by_alice), (nobody, somebody), "{path} {anonymous:?} {public}");
+                }
+            }
+            let events = lab.by(PASSWORD, Method::GET, "/api/v0/repositories/lab/shut/events").await;
+            assert_eq!(events.status(), StatusCode::NOT_FOUND);
+            for (layer, repo, expected) in [
+                (&b"open layer"[..], "lab/open", if public { 201 } else { 202 }),
+                (&b"shut layer"[..], "lab/shut", 202),
+            ] {
+                for from in [String::new(), format!("&from={repo}")] {
+                    // A new repository each time: what was mounted once is there.
+                    let target = format!("alice/m{public}{}", from.is_empty()).to_lowercase();
+                    let mount = format!("/v2/{target}/blobs/uploads/?mount={}{from}", sha256(layer));
+                    let status = lab.by(PASSWORD, Method::POST, &mount).await.status().as_u16();
+                    // Without a source the blob may be found in what alice mounted before.
+                    if public || !from.is_empty() || layer == b"shut layer" {
+                        assert_eq!(status, expected, "{mount}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_push_makes_no_repository_where_that_is_off() {
     let lab = Lab::with(Mode::Strict, |config| {
@@ -356,49 +438,220 @@ fn decisions_among_many() {
     let callers: Vec<Caller> = (0..LOOKS).map(|n| caller(&user(n * 7919 % 10_000))).collect();
     let names: Vec<RepoName> =
         (0..LOOKS).map(|n| repo_name((n * 7919 % 10_000 % 10) + (n * 104_729 % 2_000) * 10)).collect();
-    let round = |what: &str| {
-        let began = Instant::now();
-        let mut allowed = 0;
-        for (caller, name) in callers.iter().zip(&names) {
-            allowed += usize::from(access.decide(caller, Requirement::Repository(name, Action::Pull)).allowed());
-        }
-        println!("{what}: {:?} each, {allowed} of {LOOKS} allowed", began.elapsed() / LOOKS as u32);
-    };
+    let decide =
+        |n: usize| access.decide(&callers[n % LOOKS], Requirement::Repository(&names[n % LOOKS], Action::Pull));
     // Every pair is another one: nothing is remembered of the first round, and the memory holds some three thousand.
-    round("never asked before");
-    round("the same again, more than memory holds");
-    let (caller, name) = (&callers[1], &names[1]);
-    let began = Instant::now();
-    for _ in 0..LOOKS {
-        std::hint::black_box(access.decide(caller, Requirement::Repository(name, Action::Push)));
-    }
-    println!("remembered: {:?} each", began.elapsed() / LOOKS as u32);
-    let commit = |tx: &mut WriteTx| {
-        rows::put_member(tx, "org0", "user0", &Member { owner: false, since: Timestamp(tx_time()) });
-        Ok::<_, MetaError>(())
+    told(
+        "never asked before",
+        LOOKS / 100,
+        |n| {
+            for k in 0..100 {
+                std::hint::black_box(decide(n * 100 + k));
+            }
+        },
+        100,
+    );
+    told(
+        "remembered",
+        LOOKS / 100,
+        |_| {
+            for _ in 0..100 {
+                std::hint::black_box(decide(1));
+            }
+        },
+        100,
+    );
+    let push = |n: usize| {
+        let push = move |tx: &mut WriteTx| {
+            repo::count(tx, RepoId(n as u64 % 20_000), repo::Counter::Pushes, 1);
+            Ok::<_, MetaError>(())
+        };
+        meta.write_blocking(push).unwrap();
     };
-    let mut taken = Vec::new();
-    for _ in 0..200 {
-        meta.write_blocking(commit).unwrap();
+    let change = |n: usize| {
+        let member = move |tx: &mut WriteTx| {
+            rows::put_member(tx, "org0", "user0", &Member { owner: false, since: Timestamp(n as u64 + 1) });
+            Ok::<_, MetaError>(())
+        };
+        meta.write_blocking(member).unwrap();
+    };
+    // One decision each, with whatever the commit left of the processor's caches.
+    let after = |what: &str, commit: &dyn Fn(usize), pair: &dyn Fn(usize) -> usize| {
+        let mut taken = Vec::new();
+        for n in 0..300 {
+            commit(n);
+            let began = Instant::now();
+            std::hint::black_box(decide(pair(n)));
+            taken.push(began.elapsed());
+        }
+        spread(what, taken, 1);
+    };
+    after("asked before, the first after a push by somebody", &push, &|_| 1);
+    after("never asked before, the first after a push", &push, &|n| 7 + n * 13);
+    after("asked before, the first after a change of rights", &change, &|_| 1);
+    told(
+        "what a user may see, for lists",
+        1000,
+        |n| drop(std::hint::black_box(access.visible(&callers[n]).unwrap())),
+        1,
+    );
+    told("the same user again", 1000, |_| drop(std::hint::black_box(access.visible(&callers[1]).unwrap())), 1);
+}
+
+/// `cargo test --release --test it lists_among_many -- --ignored --nocapture`: what a page of 50 costs at the beginning, in
+/// the middle and at the end of lists of accounts, members, teams, grants and tokens, at two sizes that differ by ten.
+#[test]
+#[ignore = "figures, no assertions: run it by itself"]
+fn lists_among_many() {
+    for scale in [1, 10] {
+        let dir = tempfile::tempdir().unwrap();
+        let (users, organizations, teams, grants) = (1_000 * scale, 100 * scale, 100 * scale, 10_000 * scale);
+        let access = furnish(&dir.path().join("metadata.redb"), [users, organizations, teams, grants]);
+        let team = access.team("big", "t000000").unwrap();
+        let user = |n: usize| format!("u{n:06}");
+        // Where the last page begins, about, and one in the middle.
+        let places = |total: usize| [None, Some(total / 2), Some(total - 51)];
+        let row = |what: &str, total: usize, page: &dyn Fn(Option<usize>) -> usize| {
+            let cells = places(total).map(|from| {
+                assert_eq!(page(from), 50, "{what} from {from:?}");
+                let mut taken: Vec<_> = (0..300)
+                    .map(|_| {
+                        let began = Instant::now();
+                        std::hint::black_box(page(from));
+                        began.elapsed()
+                    })
+                    .collect();
+                taken.sort_unstable();
+                format!("{:.0?}", taken[150])
+            });
+            println!("| {what} | {total} | {} |", cells.join(" | "));
+        };
+        println!("| list | entries | first page | middle | last |\n|---|---|---|---|---|");
+        for (what, filter) in [
+            ("users", AccountFilter::Users),
+            ("users who may sign in, one in a hundred", AccountFilter::ActiveUsers),
+            ("administrators, the last hundredth", AccountFilter::Admins),
+        ] {
+            let step = if filter == AccountFilter::ActiveUsers { 100 } else { 1 };
+            let (base, total) = match filter {
+                AccountFilter::Admins => (users - users / 10, users / 10),
+                _ => (0, users / step),
+            };
+            if total > 60 {
+                row(what, total, &|from| {
+                    let last = from.map(|from| user(base + from * step));
+                    access.accounts(filter, last.as_deref(), 50).unwrap().len()
+                });
+            }
+        }
+        row("organizations", organizations, &|from| {
+            let last = from.map(|from| format!("o{from:06}"));
+            access.accounts(AccountFilter::Organizations, last.as_deref(), 50).unwrap().len()
+        });
+        row("members of an organization", users, &|from| {
+            access.members("big", from.map(user).as_deref(), 50).unwrap().len()
+        });
+        row("teams of an organization", teams, &|from| {
+            let last = from.map(|from| format!("t{from:06}"));
+            access.teams("big", last.as_deref(), 50).unwrap().len()
+        });
+        row("members of a team", users, &|from| {
+            access.team_members("big", "t000000", from.map(user).as_deref(), 50).unwrap().len()
+        });
+        row("grants of a team", grants, &|from| {
+            let mark =
+                from.map(|from| [b"r", format!("big/r{from:06}\0").as_bytes(), &(from as u64).to_be_bytes()].concat());
+            access.grants_of(team.id, mark.as_deref(), 50).unwrap().len()
+        });
+        row("grants on a repository", teams, &|from| {
+            access.grants_on(&at("big/r000000"), from.map(team_id), 50).unwrap().len()
+        });
+        let all = access.tokens(&TokenFilter::default(), None, 1).unwrap();
+        assert_eq!(all.len(), 1);
+        row("access tokens of all users", users, &|from| {
+            let mark = from.map(|from| [user(from).as_bytes(), &[0xff]].concat());
+            access.tokens(&TokenFilter::default(), mark.as_deref(), 50).unwrap().len()
+        });
+        told("an organization's members and teams, counted", 100, |_| drop(access.organization_sizes("big")), 1);
+    }
+}
+
+fn team_id(n: usize) -> Uuid {
+    let mut id = [7; 16];
+    id[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    Uuid::from_bytes(id)
+}
+
+/// A store with an organization `big` that has all users for members and all teams; its first team has all users and a
+/// grant on each repository, and each team one on the first repository. One user in a hundred may sign in, the last tenth
+/// administers, and each has an access token.
+fn furnish(path: &std::path::Path, [users, organizations, teams, grants]: [usize; 4]) -> Access {
+    let meta = Engine::open(path, msr_lite::meta::EngineOptions::default()).unwrap();
+    msr_lite::meta::migrate::migrate(&meta).unwrap();
+    let now = Timestamp(1_800_000_000_000);
+    let user = |n: usize| format!("u{n:06}");
+    fill(&meta, 1, move |tx, _| account::put(tx, &Account::organization("big", Uuid::random(), now)));
+    fill(&meta, organizations, move |tx, n| {
+        account::put(tx, &Account::organization(&format!("o{n:06}"), Uuid::random(), now));
+    });
+    let team = move |n: usize| Team {
+        id: team_id(n),
+        organization: "big".into(),
+        name: format!("t{n:06}"),
+        description: String::new(),
+        created: now,
+    };
+    fill(&meta, users, move |tx, n| {
+        let (active, admin) = (n % 100 == 0, n >= users - users / 10);
+        account::put(tx, &Account { active, admin, ..Account::user(&user(n), Uuid::random(), now) });
+        rows::put_member(tx, "big", &user(n), &Member { owner: false, since: now });
+        rows::put_team_member(tx, &team(0), &user(n));
+        let token = PersonalToken {
+            owner: user(n),
+            label: "build".into(),
+            scope: TokenScope::All,
+            created: now,
+            creator: user(n),
+            creator_client: String::new(),
+            generated_by: GeneratedBy::default(),
+            expires: None,
+            active: true,
+            form: None,
+        };
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&(n as u64).to_be_bytes());
+        personal_token::put(tx, &TokenHash(hash), &token);
+    });
+    let repo_name = |n: usize| name(&format!("big/r{n:06}"));
+    fill(&meta, grants, move |tx, n| {
+        repo::create(tx, RepoId(n as u64), &repo::RepoRow::new(repo_name(n), now));
+        grant::put(tx, At::Repository(RepoId(n as u64), &repo_name(n)), team_id(0), Level::ReadOnly);
+    });
+    fill(&meta, teams, move |tx, n| {
+        rows::put_team(tx, &team(n), None);
+        grant::put(tx, At::Repository(RepoId(0), &repo_name(0)), team_id(n), Level::ReadOnly);
+    });
+    Access::open(meta, Clock::manual(now), AccessSettings::default()).unwrap()
+}
+
+/// Runs something `times` and tells what each of its `parts` cost: the median, which the other work of the machine moves
+/// least, and the slowest but one in a hundred.
+fn told(what: &str, times: usize, work: impl Fn(usize), parts: u32) {
+    let taken = (0..times).map(|n| {
         let began = Instant::now();
-        std::hint::black_box(access.decide(caller, Requirement::Repository(name, Action::Push)));
-        taken.push(began.elapsed());
-    }
+        work(n);
+        began.elapsed()
+    });
+    spread(what, taken.collect(), parts);
+}
+
+fn spread(what: &str, mut taken: Vec<std::time::Duration>, parts: u32) {
     taken.sort_unstable();
-    println!("the first after a commit: {:?} (median), {:?} (99 of 100)", taken[100], taken[198]);
-    let began = Instant::now();
-    for caller in &callers[..1000] {
-        std::hint::black_box(access.visible(caller).unwrap());
-    }
-    println!("what a user may see, for lists: {:?} each", began.elapsed() / 1000);
+    let [least, median, most] =
+        [taken[0], taken[taken.len() / 2], taken[taken.len() * 99 / 100]].map(|time| time / parts);
+    println!("{what}: {median:.2?} (least {least:.2?}, 99 of 100 {most:.2?})");
 }
 
 fn caller(name: &str) -> Caller {
     Caller::of(Principal::User { name: name.to_owned(), admin: false })
-}
-
-/// Another value for each commit, so that there is something to commit.
-fn tx_time() -> u64 {
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
-    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }

@@ -8,6 +8,7 @@
 
 pub(crate) mod image;
 pub(crate) mod lab;
+pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod tally;

@@ -376,6 +376,9 @@ enum Step {
     Owner(u8, bool),
     Quit(u8),
     Drop(u8),
+    Publish(u8, bool),
+    Remake(u8),
+    Push,
 }
 
 const USERS: u8 = 3;
@@ -393,6 +396,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..USERS, any::<bool>()).prop_map(|(user, owner)| Step::Owner(user, owner)),
         1 => (0..USERS).prop_map(Step::Quit),
         1 => (0..TEAMS).prop_map(Step::Drop),
+        1 => (0..REPOS, any::<bool>()).prop_map(|(repo, public)| Step::Publish(repo, public)),
+        1 => (0..REPOS).prop_map(Step::Remake),
+        2 => Just(Step::Push),
     ]
 }
 
@@ -402,6 +408,7 @@ struct Model {
     teams: BTreeSet<(u8, u8)>,
     members: std::collections::BTreeMap<u8, bool>,
     grants: std::collections::BTreeMap<(u8, Option<u8>), Level>,
+    public: BTreeSet<u8>,
 }
 
 impl Model {
@@ -412,7 +419,7 @@ impl Model {
         let teams = (0..TEAMS).filter(|team| self.teams.contains(&(*team, user)));
         let of =
             |team| [None, Some(repo)].into_iter().filter_map(move |place| self.grants.get(&(team, place)).copied());
-        teams.flat_map(of).max()
+        teams.flat_map(of).max().or_else(|| self.public.contains(&repo).then_some(Level::ReadOnly))
     }
 }
 
@@ -424,7 +431,8 @@ fn place_at(place: Option<u8>) -> Place {
     place.map_or_else(|| namespace("lab"), |repo| at(&format!("lab/r{repo}")))
 }
 
-async fn take(access: &Access, model: &mut Model, step: Step) {
+async fn take(house: &House, model: &mut Model, step: Step) {
+    let access = &house.access;
     let team_of = |team: u8| format!("t{team}");
     let actor = &system();
     match step {
@@ -460,6 +468,41 @@ async fn take(access: &Access, model: &mut Model, step: Step) {
             model.teams.retain(|(of, _)| *of != team);
             model.grants.retain(|(of, _), _| *of != team);
         }
+        Step::Publish(n, public) => {
+            let visibility = if public { repo::Visibility::Public } else { repo::Visibility::Private };
+            let name = repo(&format!("lab/r{n}"));
+            let publish = move |tx: &mut WriteTx| {
+                let id = repo::id_of(tx, &name)?.unwrap();
+                let row = repo::get(tx, id)?.unwrap();
+                repo::update(tx, id, &repo::RepoRow { visibility, ..row });
+                repo::refresh(tx, id)
+            };
+            house.meta.write(publish).await.unwrap();
+            model.public.remove(&n);
+            model.public.extend(public.then_some(n));
+        }
+        Step::Remake(n) => {
+            let name = repo(&format!("lab/r{n}"));
+            let gone = name.clone();
+            let bury = move |tx: &mut WriteTx| {
+                let id = repo::id_of(tx, &gone)?.unwrap();
+                let row = repo::get(tx, id)?.unwrap();
+                repo::bury(tx, id, &row, Timestamp(1), 0)
+            };
+            house.meta.write(bury).await.unwrap();
+            house.make(name.as_str(), repo::Visibility::Private);
+            model.grants.retain(|(_, place), _| *place != Some(n));
+            model.public.remove(&n);
+        }
+        Step::Push => {
+            let epoch = house.meta.rights_epoch();
+            let write = |tx: &mut WriteTx| {
+                repo::count(tx, crate::base::RepoId(1), repo::Counter::Pushes, 1);
+                Ok::<_, MetaError>(())
+            };
+            house.meta.write(write).await.unwrap();
+            assert_eq!(house.meta.rights_epoch(), epoch, "what was remembered outlives a push");
+        }
     }
 }
 
@@ -467,7 +510,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// After any changes the rights are those that the table has (so a grant never takes away, and what is taken away takes
-    /// exactly what it gave), decided anew and from memory alike; and lists see exactly what decisions allow.
+    /// exactly what it gave), decided from memory, from the store, and by somebody who remembers nothing alike; and lists
+    /// see exactly what decisions allow.
     #[test]
     fn rights_are_the_sum_of_their_paths(steps in proptest::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -484,9 +528,14 @@ proptest! {
                 house.make(&format!("lab/r{n}"), repo::Visibility::Private);
             }
             let mut model = Model::default();
+            // Asked before the first change: there is something to remember wrongly.
+            for user in 0..USERS {
+                assert_eq!(house.level(&name_of(user), "lab/r0"), None);
+            }
             for step in steps {
                 let before = model.clone();
-                take(&house.access, &mut model, step).await;
+                take(&house, &mut model, step).await;
+                let forgetful = open(&house.meta, &house.clock, AccessSettings::default());
                 for user in 0..USERS {
                     let Visible::Some(places) = house.access.visible(&self::user(&name_of(user))).unwrap() else {
                         panic!("few places")
@@ -496,11 +545,15 @@ proptest! {
                         for _ in 0..2 {
                             assert_eq!(house.level(&name_of(user), name.as_str()), expected, "{step:?}");
                         }
+                        let caller = self::user(&name_of(user));
+                        let right = |access: &Access| access.right(&caller, &name).unwrap();
+                        assert_eq!(right(&house.access), right(&forgetful), "{step:?}: the same reason too");
                         if matches!(step, Step::Join(..)) {
                             assert!(expected >= before.level(user, n), "joining never takes away");
                         }
                         let listed = places.namespaces.contains("lab")
-                            || places.repositories.iter().any(|(listed, _)| *listed == name);
+                            || places.repositories.iter().any(|(listed, _)| *listed == name)
+                            || places.public && model.public.contains(&n);
                         assert_eq!(listed, expected.is_some(), "{step:?}");
                     }
                 }

@@ -1,4 +1,4 @@
-//! The guide to applications, which is part of the program, and the endpoints of the REST interface, of its table.
+//! The guides, which are part of the program, and the endpoints of the REST interface, of its table.
 
 use std::sync::LazyLock;
 
@@ -8,16 +8,20 @@ use hyper::StatusCode;
 use super::Visit;
 use super::markdown;
 use super::page::{Frame, Nav, render};
+use super::routes::Guide;
 use crate::http::api::openapi;
 use crate::http::api::table::PARTS;
 use crate::http::reply::Reply;
 
+static APPLICATIONS: LazyLock<String> = LazyLock::new(|| html(include_str!("../../../docs/applications.md")));
+static ACCOUNTS: LazyLock<String> = LazyLock::new(|| html(include_str!("../../../docs/accounts.md")));
+
 /// The text without its first heading, which is the page's.
-static GUIDE: LazyLock<String> = LazyLock::new(|| {
-    let text = include_str!("../../../docs/applications.md").trim_start();
+fn html(text: &str) -> String {
+    let text = text.trim_start();
     let body = if text.starts_with("# ") { text.split_once('\n').map_or("", |(_, body)| body) } else { text };
     markdown::html(body)
-});
+}
 
 #[derive(Template)]
 #[template(path = "docs.html")]
@@ -26,9 +30,13 @@ struct DocsPage {
     html: &'static str,
 }
 
-/// `/docs/applications`.
-pub(super) fn serve(visit: &Visit<'_>) -> Reply {
-    render(StatusCode::OK, &DocsPage { frame: visit.frame("Applications", Nav::Elsewhere), html: &GUIDE })
+/// `/docs/…`.
+pub(super) fn serve(visit: &Visit<'_>, guide: Guide) -> Reply {
+    let (title, html) = match guide {
+        Guide::Applications => ("Applications", &*APPLICATIONS),
+        Guide::Accounts => ("Accounts and rights", &*ACCOUNTS),
+    };
+    render(StatusCode::OK, &DocsPage { frame: visit.frame(title, Nav::Elsewhere), html })
 }
 
 /// One endpoint, as the page shows it.

@@ -56,12 +56,14 @@ mod repository_access;
 pub mod routes;
 mod search;
 pub mod session;
+mod sessions;
 mod settings;
 mod shown;
 mod storage;
 mod system;
 mod tags;
 mod team;
+mod tokens;
 mod trusting;
 mod user;
 mod users;
@@ -71,7 +73,9 @@ pub mod words;
 pub use errors::Failure;
 pub use form::Fields;
 pub use page::{Frame, Nav, Theme, render};
-pub use routes::{ManifestPage, Need, OrganizationPage, PageRequest, RepositoryPage, TeamPage, UserPage};
+pub use routes::{
+    Guide, ManifestPage, Need, OrganizationPage, PageRequest, RepositoryPage, TeamPage, TokenPage, UserPage,
+};
 
 /// What a view ends with.
 pub type Outcome = Result<Reply, Failure>;
@@ -356,13 +360,17 @@ async fn admit(
         PageRequest::Account => account::serve(visit),
         PageRequest::Password => account::change_password(visit).await,
         PageRequest::Preferences => account::preferences(visit),
+        PageRequest::Tokens => tokens::serve(visit).await,
+        PageRequest::Token(token, page) => tokens::one(visit, token, *page).await,
+        PageRequest::Sessions => sessions::serve(visit),
+        PageRequest::EndSessions => sessions::end(visit).await,
         PageRequest::System => system::serve(visit),
         PageRequest::Storage => storage::serve(visit).await,
         PageRequest::Collect => Ok(storage::collect(visit)),
         PageRequest::Certificate => Ok(certificate::serve(visit)),
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
-        PageRequest::Applications => Ok(docs::serve(visit)),
+        PageRequest::Docs(guide) => Ok(docs::serve(visit, *guide)),
         PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
         PageRequest::Users => users::serve(visit).await,

@@ -6,6 +6,7 @@
 use crate::model::Action;
 use crate::model::account::wrong_name;
 use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
+use crate::model::personal_token::TokenHash;
 use crate::oci::{Reference, RepoName};
 
 /// What is asked for.
@@ -25,6 +26,14 @@ pub enum PageRequest {
     Password,
     /// `/account/prefs`: light or dark.
     Preferences,
+    /// `/account/tokens`: one's access tokens; and, sent a form, a new one.
+    Tokens,
+    /// `/account/tokens/{id}[/…]`: one of them, and what is done to it.
+    Token(TokenHash, TokenPage),
+    /// `/account/sessions`: the browsers in which one is signed in.
+    Sessions,
+    /// `/account/sessions/end`: ends one of them, or all others.
+    EndSessions,
     /// `/system`: how the registry is.
     System,
     /// `/system/storage`: room, and what collection would free.
@@ -39,8 +48,8 @@ pub enum PageRequest {
     About,
     /// `/docs/api`: the endpoints of the REST interface.
     Interface,
-    /// `/docs/applications`: how to work with applications.
-    Applications,
+    /// `/docs/…`: how to work with something.
+    Docs(Guide),
     /// `/repositories`: the list; and, sent a form, a new one.
     Repositories,
     /// `/search`.
@@ -102,6 +111,15 @@ pub enum TeamPage {
     Grants,
     /// `…/delete`: a page that says what goes; sent a form, deletes.
     Delete,
+}
+
+/// What can be read about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guide {
+    /// `/docs/applications`.
+    Applications,
+    /// `/docs/accounts`: accounts, rights, tokens, the record.
+    Accounts,
 }
 
 /// What is asked for of a repository.
@@ -192,6 +210,34 @@ impl ManifestPage {
     }
 }
 
+/// What is asked for of an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenPage {
+    /// What it is; sent a form, labels it anew.
+    About,
+    /// Switches it off, for a while.
+    Deactivate,
+    /// Switches it on again.
+    Activate,
+    /// Deletes it.
+    Revoke,
+}
+
+impl TokenPage {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::About, Self::Deactivate, Self::Activate, Self::Revoke];
+
+    /// The last segment of its path; empty for the first.
+    pub const fn segment(self) -> &'static str {
+        match self {
+            Self::About => "",
+            Self::Deactivate => "deactivate",
+            Self::Activate => "activate",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
 /// What somebody must be allowed for a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need<'p> {
@@ -223,6 +269,9 @@ impl PageRequest {
             "/account" => Self::Account,
             "/account/password" => Self::Password,
             "/account/prefs" => Self::Preferences,
+            "/account/tokens" => Self::Tokens,
+            "/account/sessions" => Self::Sessions,
+            "/account/sessions/end" => Self::EndSessions,
             "/system" => Self::System,
             "/system/storage" => Self::Storage,
             "/system/storage/collect" => Self::Collect,
@@ -230,29 +279,26 @@ impl PageRequest {
             "/system/certificate/names" => Self::AddName,
             "/system/about" => Self::About,
             "/docs/api" => Self::Interface,
-            "/docs/applications" => Self::Applications,
+            "/docs/applications" => Self::Docs(Guide::Applications),
+            "/docs/accounts" => Self::Docs(Guide::Accounts),
             "/repositories" => Self::Repositories,
             "/search" => Self::Search,
             "/activity" => Self::Activity,
             "/users" => Self::Users,
             "/orgs" => Self::Organizations,
-            _ => {
-                return if let Some(rest) = path.strip_prefix("/users/") {
-                    user(rest)
-                } else if let Some(rest) = path.strip_prefix("/orgs/") {
-                    organization(rest)
-                } else {
-                    repository(path.strip_prefix("/r/")?)
-                };
-            }
+            _ => return named(path),
         })
     }
 
     /// The methods that it knows, as `Allow` says them.
     pub const fn methods(&self) -> &'static str {
         match self {
-            Self::Logout | Self::Password | Self::Preferences | Self::Collect | Self::AddName => SEND,
-            Self::Login | Self::Repositories | Self::Users | Self::Organizations => BOTH,
+            Self::Logout | Self::Password | Self::Preferences | Self::EndSessions | Self::Collect | Self::AddName => {
+                SEND
+            }
+            Self::Login | Self::Repositories | Self::Users | Self::Organizations | Self::Tokens | Self::Token(..) => {
+                BOTH
+            }
             Self::User(_, page) => match page {
                 UserPage::Overview => SHOW,
                 UserPage::Change | UserPage::Password | UserPage::Tokens => SEND,
@@ -282,11 +328,18 @@ impl PageRequest {
     /// What it needs. Pages that change something ask again for what exactly they change.
     pub const fn needs(&self) -> Need<'_> {
         match self {
-            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Applications | Self::Interface => {
+            Self::Home | Self::Login | Self::Logout | Self::Preferences | Self::Docs(_) | Self::Interface => {
                 Need::Nothing
             }
             Self::Repositories | Self::Search => Need::Browse,
-            Self::Account | Self::Password | Self::Activity | Self::Organizations => Need::SignedIn,
+            Self::Account
+            | Self::Password
+            | Self::Tokens
+            | Self::Token(..)
+            | Self::Sessions
+            | Self::EndSessions
+            | Self::Activity
+            | Self::Organizations => Need::SignedIn,
             Self::User(user, UserPage::Overview) => {
                 Need::Right(Requirement::Account(user.as_str(), AccountAction::Manage))
             }
@@ -320,10 +373,12 @@ impl PageRequest {
             Self::Logout => "page_logout",
             Self::Welcome => "page_welcome",
             Self::Account | Self::Password | Self::Preferences => "page_account",
+            Self::Tokens | Self::Token(..) => "page_tokens",
+            Self::Sessions | Self::EndSessions => "page_sessions",
             Self::System | Self::About => "page_system",
             Self::Storage | Self::Collect => "page_storage",
             Self::Certificate | Self::AddName => "page_certificate",
-            Self::Applications | Self::Interface => "page_docs",
+            Self::Docs(_) | Self::Interface => "page_docs",
             Self::Repositories => "page_repositories",
             Self::Search => "page_search",
             Self::Activity => "page_activity",
@@ -355,6 +410,18 @@ impl RepositoryPage {
             Self::DeleteTags | Self::Manifest(_, ManifestPage::Delete) => Action::Delete,
             Self::Info | Self::Tags | Self::Activity | Self::Access | Self::Manifest(..) => Action::Pull,
         }
+    }
+}
+
+/// The page at a path that holds a name.
+fn named(path: &str) -> Option<PageRequest> {
+    let (_, rest) = path.split_once('/')?;
+    match rest.split_once('/')? {
+        ("users", rest) => user(rest),
+        ("orgs", rest) => organization(rest),
+        ("account", rest) => token(rest.strip_prefix("tokens/")?),
+        ("r", rest) => repository(rest),
+        _ => None,
     }
 }
 
@@ -413,6 +480,22 @@ pub fn organization_path(organization: &str) -> String {
 /// The path of a team's page.
 pub fn team_path(organization: &str, team: &str) -> String {
     format!("/orgs/{organization}/teams/{team}")
+}
+
+/// The page behind `/account/tokens/`.
+fn token(rest: &str) -> Option<PageRequest> {
+    let (id, page) = match rest.split_once('/') {
+        None => (rest, TokenPage::About),
+        Some((_, "")) => return None,
+        Some((id, step)) => (id, TokenPage::ALL.into_iter().find(|page| page.segment() == step)?),
+    };
+    Some(PageRequest::Token(TokenHash::parse(id)?, page))
+}
+
+/// The path of an access token's page.
+pub fn token_path(token: &TokenHash, page: TokenPage) -> String {
+    let slash = if page == TokenPage::About { "" } else { "/" };
+    format!("/account/tokens/{token}{slash}{}", page.segment())
 }
 
 /// The page behind `/r/`.
@@ -485,6 +568,7 @@ mod tests {
             let reference = Reference::parse(reference).unwrap();
             Some(PageRequest::Repository(repo(name), RepositoryPage::Manifest(reference, page)))
         };
+        let token = |page| Some(PageRequest::Token(TokenHash([0xab; 32]), page));
         for (path, page) in [
             ("/", Some(PageRequest::Home)),
             ("/system/certificate", Some(PageRequest::Certificate)),
@@ -524,6 +608,12 @@ mod tests {
             ("/orgs/lab/teams/", None),
             ("/orgs/lab/teams/dev/", None),
             ("/orgs/lab/teams/dev/grants/x", None),
+            (&format!("/account/tokens/{}", "ab".repeat(32)), token(TokenPage::About)),
+            (&format!("/account/tokens/{}/revoke", "ab".repeat(32)), token(TokenPage::Revoke)),
+            (&format!("/account/tokens/{}/", "ab".repeat(32)), None),
+            (&format!("/account/tokens/{}/revoke/", "ab".repeat(32)), None),
+            ("/account/tokens/", None),
+            ("/account/tokens/ab", None),
             ("/system/", None),
             ("/systems", None),
             ("/r/", None),

@@ -61,7 +61,8 @@ pub(super) fn serve(visit: &Visit<'_>) -> Outcome {
         return Err(Failure::Bad(format!("A search has at most {MAX_TEXT} bytes; look for less of it.")));
     }
     let readable = |name: &RepoName| visit.may(Requirement::Repository(name, Action::Pull));
-    let found = visit.app.registry.search(text, LIMIT, readable)?;
+    let visible = visit.app.access.visible(&visit.caller)?;
+    let found = visit.app.registry.search_visible(text, LIMIT, &visible, readable)?;
     let by_digest = |repo: &RepoName, digest| manifest_path(repo, &Reference::Digest(digest), ManifestPage::Overview);
     let named = |kind: Kind| (kind.name(), kind.label());
     let mut frame = visit.frame("Search", Nav::Repositories);

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A time in which nothing is written. What was read after [`Engine::epoch`](super::Engine::epoch) gave it is still so
-/// whenever that gives the same one again: whoever remembers what he read remembers this with it, and asks before each
-/// use.
+/// A time in which nothing is written, or (for [`Engine::rights_epoch`](super::Engine::rights_epoch)) nothing of some
+/// tables. What was read after [`Engine::epoch`](super::Engine::epoch) gave it is still so whenever that gives the same
+/// one again: whoever remembers what he read remembers this with it, and asks before each use. The epochs of one are
+/// not to be compared with those of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(u64);
 
@@ -12,40 +13,79 @@ pub struct Epoch(u64);
 /// present from before the first reader can see the new rows (readers who talk to each other never see time run
 /// backwards), nor keeps what he read while it was open whether that was the old or the new.
 #[derive(Debug, Default)]
-pub(super) struct Epochs(AtomicU64);
+struct Count(AtomicU64);
 
-impl Epochs {
-    /// The present one; `None` while a commit is under way.
-    pub(super) fn now(&self) -> Option<Epoch> {
+impl Count {
+    fn now(&self) -> Option<Epoch> {
         let count = self.0.load(Ordering::SeqCst);
         count.is_multiple_of(2).then_some(Epoch(count))
     }
 
-    /// Ends the present one; the next begins when the returned value is dropped. The writer thread alone calls this.
-    pub(super) fn change(&self) -> Change<'_> {
+    fn end(&self) {
         self.0.fetch_or(1, Ordering::SeqCst);
-        Change(self)
+    }
+
+    fn begin(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// The epochs of a store: of all its rows, and of those that rights are made of ([`tables::RIGHTS`]), which outlive the
+/// many commits that only push.
+///
+/// [`tables::RIGHTS`]: super::tables::RIGHTS
+#[derive(Debug, Default)]
+pub(super) struct Epochs {
+    all: Count,
+    rights: Count,
+}
+
+impl Epochs {
+    /// The present one; `None` while a commit is under way.
+    pub(super) fn now(&self) -> Option<Epoch> {
+        self.all.now()
+    }
+
+    /// The present one of rights; `None` while a commit is under way that may change some.
+    pub(super) fn of_rights(&self) -> Option<Epoch> {
+        self.rights.now()
+    }
+
+    /// Ends the present one, and that of rights when `rights` says so; the next begins when the returned value is
+    /// dropped. The writer thread alone calls this.
+    pub(super) fn change(&self, rights: bool) -> Change<'_> {
+        self.all.end();
+        if rights {
+            self.rights.end();
+        }
+        Change { epochs: self, rights }
     }
 
     /// Ends the last one: the store is closed, and remembered rows are no way around that.
     pub(super) fn end(&self) {
-        std::mem::forget(self.change());
+        std::mem::forget(self.change(true));
     }
 }
 
 /// A commit that is under way.
 #[must_use]
-pub(super) struct Change<'e>(&'e Epochs);
+pub(super) struct Change<'e> {
+    epochs: &'e Epochs,
+    rights: bool,
+}
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::SeqCst);
+        if self.rights {
+            self.epochs.rights.begin();
+        }
+        self.epochs.all.begin();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Engine, MetaError, Mode, Read, ReadTx, tables};
+    use super::super::{Engine, MetaError, Mode, Read, ReadTx, Table, tables};
     use super::*;
 
     #[test]
@@ -78,12 +118,37 @@ mod tests {
         let epochs = Epochs::default();
         let first = epochs.now();
         assert!(first.is_some() && first == epochs.now());
-        let change = epochs.change();
+        let change = epochs.change(true);
         assert_eq!(epochs.now(), None);
         drop(change);
         let second = epochs.now();
         assert!(second.is_some() && second != first);
         epochs.end();
         assert_eq!(epochs.now(), None);
+    }
+
+    #[test]
+    fn an_epoch_of_rights_outlives_commits_of_other_rows() {
+        let engine = Engine::in_memory(Mode::Normal);
+        let put = |table: Table, key: &'static [u8]| {
+            let write = engine.write_blocking(move |tx| {
+                tx.put(table, key, vec![1]);
+                Ok::<_, MetaError>(())
+            });
+            write.unwrap();
+        };
+        for table in tables::ALL {
+            let (all, rights) = (engine.epoch(), engine.rights_epoch());
+            put(*table, b"row");
+            assert_ne!(engine.epoch(), all);
+            assert_eq!(engine.rights_epoch() != rights, tables::RIGHTS.contains(table), "{table:?}");
+        }
+        let epochs = Epochs::default();
+        let change = epochs.change(false);
+        assert!(epochs.now().is_none() && epochs.of_rights().is_some());
+        drop(change);
+        let change = epochs.change(true);
+        assert!(epochs.now().is_none() && epochs.of_rights().is_none());
+        drop(change);
     }
 }

@@ -141,6 +141,11 @@ impl Changes {
 }
 
 impl Batch {
+    /// Whether a row of these tables is among them.
+    pub(super) fn touches(&self, tables: &[Table]) -> bool {
+        tables.iter().any(|table| self.0.contains_key(table))
+    }
+
     /// Puts `later` over these rows.
     pub(super) fn append(&mut self, later: Self) {
         for (table, mut rows) in later.0 {

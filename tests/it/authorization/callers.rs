@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use msr_lite::access::session::csrf_text;
 use msr_lite::base::config::Anonymous;
+use msr_lite::meta::session::{self, SessionHash, SessionRow};
 use msr_lite::meta::tables::{self, Table};
 use msr_lite::meta::{MetaError, Mode, Read, account};
 use msr_lite::oci::Digest;
@@ -22,6 +23,8 @@ pub(super) const ABSENT: &str = "app-gone";
 const TENANTS: [&str; 3] = ["alice", "lab", "org-here"];
 /// What names no access token.
 const NO_TOKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Sessions that a form may end: of `alice`, and for [`Class::Foreign`] of somebody else.
+const SESSIONS: [(&str, SessionHash); 2] = [("alice", [1; 32]), ("mia-here", [2; 32])];
 /// Where people and their rights are.
 const PEOPLE: &[Table] = &[
     tables::ACCOUNT,
@@ -371,8 +374,13 @@ impl Stage {
     /// Makes everything as it was in the beginning.
     pub(super) async fn restore(&mut self) {
         self.pushes += 1;
-        let people = self.people.clone();
+        let (people, now) = (self.people.clone(), self.lab.clock.now());
         let put = self.lab.server.registry().meta().write(move |tx| {
+            for (user, id) in SESSIONS {
+                let revision = account::get(tx, user)?.unwrap().revision;
+                let (account, address, agent) = (user.to_owned(), "192.0.2.9".to_owned(), "a browser".to_owned());
+                session::open(tx, &id, &SessionRow { account, revision, opened: now, seen: now, address, agent })?;
+            }
             for (table, rows) in &people {
                 let now = tx.range(*table, &[], None, 10_000)?;
                 for (key, _) in now.iter().filter(|(key, _)| !rows.iter().any(|(kept, _)| kept[..] == key[..])) {
@@ -444,7 +452,10 @@ impl Stage {
             let rows = rows.iter().map(|(key, value)| format!("{}={}", key.escape_ascii(), value.escape_ascii()));
             format!("\n{}: {}", table.name(), rows.collect::<Vec<_>>().join(" "))
         });
-        state + &people.collect::<String>()
+        let meta = self.lab.server.registry().meta();
+        let lasts = |id| meta.read(|tx| session::get(tx, id)).unwrap().is_some();
+        let sessions = SESSIONS.iter().map(|(user, id)| format!("\nsession of {user}: {}", lasts(id)));
+        state + &people.chain(sessions).collect::<String>()
     }
 
     fn pushed(&self, class: Class) -> &Pushed {
@@ -515,6 +526,12 @@ impl Stage {
                     Shown::Session(session) => csrf_text(session),
                     _ => csrf_text(VISITOR),
                 };
+                let [of_alice, of_another] = SESSIONS.map(|(_, id)| hex::encode(id));
+                let session = match class {
+                    _ if !there => NO_TOKEN,
+                    Class::Foreign => &of_another,
+                    _ => &of_alice,
+                };
                 // A form's own fields say what its path says.
                 let named = self.fill("{account} {organization}", class, there);
                 let (account, organization) = named.split_once(' ').expect("two names");
@@ -526,17 +543,25 @@ impl Stage {
                     path if path.starts_with("/orgs/") => organization.to_owned(),
                     _ => format!("{}/{name}", class.tenant()),
                 };
-                let mut fields =
-                    vec![("csrf", &*csrf), ("namespace", class.tenant()), ("name", &*full), ("theme", "dark")];
-                fields.extend([("team", "new-team"), ("user", "bob"), ("place", &*place), ("level", "admin")]);
-                fields.push(match path {
-                    "/users" => ("robot", "1"),
-                    "/users/{account}/change" => ("change", "deactivate"),
-                    "/orgs/{organization}/members" => ("role", "member"),
-                    "/orgs/{organization}/teams/{team}/members" => ("do", "add"),
-                    "/r/{repo}/-/access/change" => ("visibility", "public"),
-                    _ => ("do", "set"),
-                });
+                let mut fields = vec![
+                    ("csrf", &*csrf),
+                    ("namespace", class.tenant()),
+                    ("name", &*full),
+                    ("theme", "dark"),
+                    ("label", "labelled anew"),
+                    ("session", session),
+                ];
+                if ["/users", "/orgs", "/r/{repo}/-/access"].iter().any(|under| path.starts_with(under)) {
+                    fields.extend([("team", "new-team"), ("user", "bob"), ("place", &*place), ("level", "admin")]);
+                    fields.push(match path {
+                        "/users" => ("robot", "1"),
+                        "/users/{account}/change" => ("change", "deactivate"),
+                        "/orgs/{organization}/members" => ("role", "member"),
+                        "/orgs/{organization}/teams/{team}/members" => ("do", "add"),
+                        "/r/{repo}/-/access/change" => ("visibility", "public"),
+                        _ => ("do", "set"),
+                    });
+                }
                 Some(("application/x-www-form-urlencoded", encoded(&fields).into_bytes()))
             }
             _ => None,
@@ -593,7 +618,7 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     let by_chance = ["x-request-id", "date", "set-cookie", "docker-upload-uuid", "x-next-page-start"];
     let mut headers: Vec<String> = Vec::new();
     for (name, value) in response.headers() {
-        let value = value.to_str().unwrap().replace("-gone", "-here");
+        let value = without_ids(&value.to_str().unwrap().replace("-gone", "-here"));
         headers.push(match name.as_str() {
             name if by_chance.contains(&name) => name.to_owned(),
             // The id of an upload.
@@ -604,13 +629,36 @@ pub(super) async fn look(response: Response) -> (u16, Vec<String>, String) {
     headers.sort();
     let status = response.status().as_u16();
     let text = plain(&response.text().await.unwrap()).replace("-gone", "-here");
-    (status, headers, without_secrets(&text))
+    (status, headers, without_ids(&without_secrets(&text)))
+}
+
+/// A text without the ids of access tokens in addresses of pages: who asks for one knows it.
+fn without_ids(text: &str) -> String {
+    let mut text = text.to_owned();
+    for begin in ["/account/tokens/", "%2Faccount%2Ftokens%2F"] {
+        let mut parts = text.split(begin);
+        let mut plain = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            plain += begin;
+            plain += part.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        }
+        text = plain;
+    }
+    text
 }
 
 /// A text without the values of forms' csrf fields, of tokens and of places in lists, which are new each time.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
-    for begin in ["name=\"csrf\" value=\"", "\"token\":\"", "\"access_token\":\"", "\"hashedToken\":\"", "?after="] {
+    let begins = [
+        "name=\"csrf\" value=\"",
+        "name=\"form\" value=\"",
+        "\"token\":\"",
+        "\"access_token\":\"",
+        "\"hashedToken\":\"",
+        "?after=",
+    ];
+    for begin in begins {
         let mut parts = text.split(begin);
         let mut plain = parts.next().unwrap_or_default().to_owned();
         for part in parts {

@@ -366,6 +366,18 @@ GET /welcome                                   | 303     303     403     403    
 GET /account                                   | 303     303     200     200     200     200
 POST /account/password                         | 403     403     400     400     400     400
 POST /account/prefs                            | 303     403     303     303     303     303
+GET /account/tokens                            | 303     303     200     200     200     200
+POST /account/tokens                           | 403     403     400     400     400     400
+GET /account/tokens/{token}                    | 303     303     404     404     200/404 404
+POST /account/tokens/{token}                   | 403     403     404     404     303/404 404
+GET /account/tokens/{token}/deactivate         | 303     303     404     404     200/404 404
+POST /account/tokens/{token}/deactivate        | 403     403     404     404     303/404 404
+GET /account/tokens/{token}/activate           | 303     303     404     404     200/404 404
+POST /account/tokens/{token}/activate          | 403     403     404     404     303/404 404
+GET /account/tokens/{token}/revoke             | 303     303     404     404     200/404 404
+POST /account/tokens/{token}/revoke            | 403     403     404     404     303/404 404
+GET /account/sessions                          | 303     303     200     200     200     200
+POST /account/sessions/end                     | 403     403     404     404     303/404 404
 GET /system                                    | 303     303     403     403     403     200
 GET /system/storage                            | 303     303     403     403     403     200
 POST /system/storage/collect                   | 403     403     403     403     403     303
@@ -374,6 +386,7 @@ POST /system/certificate/names                 | 403     403     403     403    
 GET /system/about                              | 303     303     403     403     403     200
 GET /docs/applications                         | 200     200     200     200     200     200
 GET /docs/api                                  | 200     200     200     200     200     200
+GET /docs/accounts                             | 200     200     200     200     200     200
 GET /activity                                  | 303     303     200     200     200     200
 GET /users                                     | 303     303     403     403     403     200
 POST /users                                    | 403     403     403     403     403     303/409

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use msr_lite::http::api::table::{Found, endpoints, find};
-use msr_lite::http::ui::{ManifestPage, OrganizationPage, PageRequest, RepositoryPage, TeamPage, UserPage};
+use msr_lite::http::ui::{
+    Guide, ManifestPage, OrganizationPage, PageRequest, RepositoryPage, TeamPage, TokenPage, UserPage,
+};
 use msr_lite::http::v2::route;
 use msr_lite::model::Operation;
 use reqwest::Method;
@@ -57,13 +59,17 @@ variants!(
         Account,
         Password,
         Preferences,
+        Tokens,
+        Token,
+        Sessions,
+        EndSessions,
         System,
         Storage,
         Collect,
         Certificate,
         AddName,
         About,
-        Applications,
+        Docs,
         Interface,
         Activity,
         Repositories,
@@ -81,6 +87,8 @@ variants!(user_page, USER_PAGES, UserPage { Overview, Change, Password, Tokens, 
 variants!(organization_page, ORGANIZATION_PAGES, OrganizationPage { Overview, Members, Teams, Delete, Team });
 
 variants!(team_page, TEAM_PAGES, TeamPage { Overview, Change, Members, Grants, Delete });
+
+variants!(guide, GUIDES, Guide { Applications, Accounts });
 
 variants!(
     repository_page,
@@ -106,6 +114,8 @@ variants!(
         Delete,
     }
 );
+
+variants!(token_page, TOKEN_PAGES, TokenPage { About, Deactivate, Activate, Revoke });
 
 /// A row's path with something that could stand there.
 fn sample(row: &Row) -> (String, Option<String>) {
@@ -154,6 +164,8 @@ fn page_name(page_request: &PageRequest) -> String {
         PageRequest::User(_, page) => format!("user {}", user_page(page)),
         PageRequest::Organization(_, OrganizationPage::Team(_, page)) => format!("team {}", team_page(page)),
         PageRequest::Organization(_, page) => format!("organization {}", organization_page(page)),
+        PageRequest::Token(_, page) => format!("token {}", token_page(page)),
+        PageRequest::Docs(about) => format!("docs {}", guide(about)),
         other => page(other).to_owned(),
     }
 }
@@ -208,7 +220,9 @@ fn every_page_has_a_row() {
     let names = |names: &[&str], prefix: &str, but: &[&str]| {
         names.iter().filter(|name| !but.contains(name)).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
     };
-    let mut required = names(PAGES, "", &["Repository", "User", "Organization"]);
+    let mut required = names(PAGES, "", &["Repository", "Docs", "Token", "User", "Organization"]);
+    required.extend(names(GUIDES, "docs ", &[]));
+    required.extend(names(TOKEN_PAGES, "token ", &[]));
     required.extend(names(REPOSITORY_PAGES, "repository ", &["Manifest"]));
     required.extend(names(MANIFEST_PAGES, "manifest ", &[]));
     required.extend(names(USER_PAGES, "user ", &[]));

@@ -13,6 +13,10 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/login", [200, 303, 303]),
     ("/welcome", [303, 403, 200]),
     ("/account", [303, 200, 200]),
+    ("/account/tokens", [303, 200, 200]),
+    ("/account/tokens/0000000000000000000000000000000000000000000000000000000000000000", [303, 404, 404]),
+    ("/account/sessions", [303, 200, 200]),
+    ("/account/nothing", [404, 404, 404]),
     ("/activity", [303, 200, 200]),
     ("/system", [303, 403, 200]),
     ("/system/storage", [303, 403, 200]),
@@ -20,6 +24,7 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/system/certificate", [303, 403, 200]),
     ("/system/about", [303, 403, 200]),
     ("/docs/applications", [200, 200, 200]),
+    ("/docs/accounts", [200, 200, 200]),
     ("/users", [303, 403, 200]),
     ("/users/admin", [303, 404, 200]),
     ("/users/nobody", [303, 404, 404]),
@@ -35,6 +40,7 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/logout", [405, 405, 405]),
     ("/account/password", [405, 405, 405]),
     ("/account/prefs", [405, 405, 405]),
+    ("/account/sessions/end", [405, 405, 405]),
     ("/system/storage/collect", [405, 405, 405]),
     ("/system/certificate/names", [405, 405, 405]),
     ("/users/alice/change", [405, 405, 405]),
@@ -54,11 +60,14 @@ const PAGES: &[(&str, [u16; 3])] = &[
 ];
 
 /// Targets of forms: what a form without its text gets there.
-const TARGETS: [&str; 19] = [
+const TARGETS: [&str; 22] = [
     "/login",
     "/logout",
     "/account/password",
     "/account/prefs",
+    "/account/tokens",
+    "/account/tokens/0000000000000000000000000000000000000000000000000000000000000000/revoke",
+    "/account/sessions/end",
     "/system/storage/collect",
     "/system/certificate/names",
     "/users",
