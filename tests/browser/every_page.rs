@@ -11,7 +11,7 @@ use crate::pages::{self, Walk, form};
 use crate::stock::stock;
 
 /// Paths that pages lead to and that are no pages: the beginning, the way to trust, what takes a form.
-const NO_PAGES: [&str; 9] = [
+const NO_PAGES: [&str; 18] = [
     "/",
     "/ca.crt",
     "/trust",
@@ -21,6 +21,15 @@ const NO_PAGES: [&str; 9] = [
     "/logout",
     "/system/certificate/names",
     "/system/storage/collect",
+    "/users/*/change",
+    "/users/*/password",
+    "/users/*/tokens",
+    "/orgs/*/members",
+    "/orgs/*/teams",
+    "/orgs/*/teams/*/change",
+    "/orgs/*/teams/*/members",
+    "/orgs/*/teams/*/grants",
+    "/r/*/-/access/change",
 ];
 
 /// The key that leads from one thing to the next, and the one that follows a link (W3C, "Keyboard actions").

@@ -36,6 +36,23 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("account-tokens", "/account/tokens"),
         ("account-tokens-new", "/account/tokens?new=1"),
         ("account-sessions", "/account/sessions"),
+        ("users", "/users"),
+        ("users-filtered", "/users?q=ci&show=inactive-users"),
+        ("users-none-fits", "/users?q=nothing-has-this-name"),
+        ("user", "/users/alice"),
+        ("user-inactive", "/users/ci"),
+        ("user-last-admin", "/users/admin"),
+        ("user-delete", "/users/alice/delete"),
+        ("organizations", "/orgs"),
+        ("organization", "/orgs/web"),
+        ("organization-ownerless", "/orgs/empty-handed"),
+        ("organization-delete", "/orgs/empty-handed/delete"),
+        ("organization-delete-refused-by-page", "/orgs/lab/delete"),
+        ("team", "/orgs/lab/teams/dev"),
+        ("team-empty", "/orgs/web/teams/nobody"),
+        ("team-delete", "/orgs/lab/teams/dev/delete"),
+        ("repository-access", "/r/lab/tools/-/access"),
+        ("hostile-access", "/r/lab/hostile/-/access"),
         ("repositories", "/repositories"),
         ("repositories-filtered", "/repositories?q=o&type=application&sort=size"),
         ("repositories-none-fits", "/repositories?q=nothing-has-this-name"),
@@ -123,6 +140,19 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
 /// The form of a path: whatever somebody named is `*`.
 pub(crate) fn form(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if let Some(rest) = path.strip_prefix("/users/") {
+        return rest.split_once('/').map_or("/users/*".to_owned(), |(_, page)| format!("/users/*/{page}"));
+    }
+    if let Some(rest) = path.strip_prefix("/orgs/") {
+        let segments: Vec<&str> = rest.split('/').collect();
+        return match segments.as_slice() {
+            [_] => "/orgs/*".to_owned(),
+            [_, "teams", _] => "/orgs/*/teams/*".to_owned(),
+            [_, "teams", _, page] => format!("/orgs/*/teams/*/{page}"),
+            [_, rest @ ..] => format!("/orgs/*/{}", rest.join("/")),
+            [] => path.to_owned(),
+        };
+    }
     if let Some(token) = path.strip_prefix("/account/tokens/") {
         return format!(
             "/account/tokens/*{}",

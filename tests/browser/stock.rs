@@ -61,6 +61,7 @@ pub(crate) async fn stock(lab: &Lab) -> Stock {
     let made = lab.request(Method::POST, "/api/v0/repositories/lab").json(&empty).send().await.unwrap();
     assert!(made.status().is_success(), "{}", made.text().await.unwrap());
     let (token, inactive) = account(lab);
+    people(lab);
     sign_in_elsewhere(lab).await;
     Stock { app, image, untagged, sbom, token, inactive }
 }
@@ -99,6 +100,33 @@ async fn sign_in_elsewhere(lab: &Lab) {
     // The client has no place for the cookie, and is asked to sign in once more; but not because it was refused.
     let text = sent.text().await.unwrap();
     assert!(!text.contains("role=\"alert\""), "{text}");
+}
+
+/// The users `alice` and `ci` (inactive, with access tokens), the organizations `lab`, `web` and `empty-handed`; team
+/// `dev` of `lab` has every kind of right.
+fn people(lab: &Lab) {
+    let label = &HOSTILE[..80];
+    for args in [
+        &["user", "add", "alice", "--full-name", "Alice of the lab"][..],
+        &["user", "add", "ci", "--no-password", "--full-name", "Builds \u{202e}things<b>"],
+        &["token", "add", "ci", "--label", label, "--scope", "lab/tools:read-write,lab/*:read-only"],
+        &["token", "add", "alice", "--label", "laptop", "--days", "30"],
+        &["user", "set", "ci", "--active", "false"],
+        &["org", "add", "web", "--full-name", "The web"],
+        &["org", "add", "empty-handed"],
+        &["org", "add-member", "web", "alice", "--owner"],
+        &["team", "add", "web/nobody"],
+        &["team", "set", "lab/dev", "--description", HOSTILE],
+        &["team", "add", "lab/readers", "--description", "Those who look"],
+        &["team", "add-member", "lab/dev", "alice"],
+        &["team", "add-member", "lab/dev", "ci"],
+        &["access", "grant", "lab/*", "lab/dev", "read-only"],
+        &["access", "grant", "lab/tools", "lab/dev", "read-write"],
+        &["access", "grant", "lab/hostile", "lab/dev", "admin"],
+        &["access", "grant", "lab/tools", "lab/readers", "read-only"],
+    ] {
+        lab.server.cli(args).ok();
+    }
 }
 
 /// Pushes an image and answers its digest.

@@ -2,14 +2,18 @@
 //!
 //! [`html`] has the checker that every page passes; [`Browser`] does what a browser does with cookies and forms.
 
+mod access;
 mod account;
 mod content;
 mod deleting;
 mod details;
 mod html;
+mod organizations;
+mod people;
 mod shell;
 mod signed_in;
 mod tokens;
+mod users;
 
 use std::collections::BTreeMap;
 

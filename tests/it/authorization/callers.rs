@@ -472,7 +472,9 @@ impl Stage {
         let within = ["{team}", "{member}", "{repo}"].iter().any(|name| path.contains(name));
         let account = match class.user() {
             _ if !there && !within => "usr-gone",
-            "alice" if class != Class::Foreign => "alice",
+            // A page that leads to the sign-in says where it leads back to.
+            "alice" if class == Class::Foreign || path.starts_with("/users/") && class.may_not_see() => "usr-here",
+            "alice" => "alice",
             _ => "usr-here",
         };
         let of_token = if class == Class::Foreign { "mia-here" } else { "alice" };
@@ -524,14 +526,24 @@ impl Stage {
                     Shown::Session(session) => csrf_text(session),
                     _ => csrf_text(VISITOR),
                 };
-                let full = format!("{}/{name}", class.tenant());
                 let [of_alice, of_another] = SESSIONS.map(|(_, id)| hex::encode(id));
                 let session = match class {
                     _ if !there => NO_TOKEN,
                     Class::Foreign => &of_another,
                     _ => &of_alice,
                 };
-                let fields = [
+                // A form's own fields say what its path says.
+                let named = self.fill("{account} {organization}", class, there);
+                let (account, organization) = named.split_once(' ').expect("two names");
+                let place = self.fill("{organization}/*", class, true);
+                let full = match path {
+                    "/users" | "/orgs" if there => "new-name".to_owned(),
+                    "/users" | "/orgs" => "mia-here".to_owned(),
+                    path if path.starts_with("/users/") => account.to_owned(),
+                    path if path.starts_with("/orgs/") => organization.to_owned(),
+                    _ => format!("{}/{name}", class.tenant()),
+                };
+                let mut fields = vec![
                     ("csrf", &*csrf),
                     ("namespace", class.tenant()),
                     ("name", &*full),
@@ -539,6 +551,17 @@ impl Stage {
                     ("label", "labelled anew"),
                     ("session", session),
                 ];
+                if ["/users", "/orgs", "/r/{repo}/-/access"].iter().any(|under| path.starts_with(under)) {
+                    fields.extend([("team", "new-team"), ("user", "bob"), ("place", &*place), ("level", "admin")]);
+                    fields.push(match path {
+                        "/users" => ("robot", "1"),
+                        "/users/{account}/change" => ("change", "deactivate"),
+                        "/orgs/{organization}/members" => ("role", "member"),
+                        "/orgs/{organization}/teams/{team}/members" => ("do", "add"),
+                        "/r/{repo}/-/access/change" => ("visibility", "public"),
+                        _ => ("do", "set"),
+                    });
+                }
                 Some(("application/x-www-form-urlencoded", encoded(&fields).into_bytes()))
             }
             _ => None,
@@ -624,7 +647,7 @@ fn without_ids(text: &str) -> String {
     text
 }
 
-/// A text without the values of forms' csrf fields and of tokens, which are new each time.
+/// A text without the values of forms' csrf fields, of tokens and of places in lists, which are new each time.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
     let begins = [
@@ -633,6 +656,7 @@ fn without_secrets(text: &str) -> String {
         "\"token\":\"",
         "\"access_token\":\"",
         "\"hashedToken\":\"",
+        "?after=",
     ];
     for begin in begins {
         let mut parts = text.split(begin);

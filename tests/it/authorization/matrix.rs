@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use msr_lite::http::api::table::{Found, endpoints, find};
-use msr_lite::http::ui::{Guide, ManifestPage, PageRequest, RepositoryPage, TokenPage};
+use msr_lite::http::ui::{
+    Guide, ManifestPage, OrganizationPage, PageRequest, RepositoryPage, TeamPage, TokenPage, UserPage,
+};
 use msr_lite::http::v2::route;
 use msr_lite::model::Operation;
 use reqwest::Method;
@@ -72,16 +74,26 @@ variants!(
         Activity,
         Repositories,
         Search,
+        Users,
+        User,
+        Organizations,
+        Organization,
         Repository,
     }
 );
+
+variants!(user_page, USER_PAGES, UserPage { Overview, Change, Password, Tokens, Delete });
+
+variants!(organization_page, ORGANIZATION_PAGES, OrganizationPage { Overview, Members, Teams, Delete, Team });
+
+variants!(team_page, TEAM_PAGES, TeamPage { Overview, Change, Members, Grants, Delete });
 
 variants!(guide, GUIDES, Guide { Applications, Accounts });
 
 variants!(
     repository_page,
     REPOSITORY_PAGES,
-    RepositoryPage { Info, Tags, Settings, Activity, Delete, Manifest, DeleteTags }
+    RepositoryPage { Info, Tags, Settings, Access, ChangeAccess, Activity, Delete, Manifest, DeleteTags }
 );
 
 variants!(
@@ -149,6 +161,9 @@ fn page_name(page_request: &PageRequest) -> String {
     match page_request {
         PageRequest::Repository(_, RepositoryPage::Manifest(_, page)) => format!("manifest {}", manifest_page(page)),
         PageRequest::Repository(_, page) => format!("repository {}", repository_page(page)),
+        PageRequest::User(_, page) => format!("user {}", user_page(page)),
+        PageRequest::Organization(_, OrganizationPage::Team(_, page)) => format!("team {}", team_page(page)),
+        PageRequest::Organization(_, page) => format!("organization {}", organization_page(page)),
         PageRequest::Token(_, page) => format!("token {}", token_page(page)),
         PageRequest::Docs(about) => format!("docs {}", guide(about)),
         other => page(other).to_owned(),
@@ -205,11 +220,14 @@ fn every_page_has_a_row() {
     let names = |names: &[&str], prefix: &str, but: &[&str]| {
         names.iter().filter(|name| !but.contains(name)).map(|name| format!("{prefix}{name}")).collect::<Vec<_>>()
     };
-    let mut required = names(PAGES, "", &["Repository", "Docs", "Token"]);
+    let mut required = names(PAGES, "", &["Repository", "Docs", "Token", "User", "Organization"]);
     required.extend(names(GUIDES, "docs ", &[]));
     required.extend(names(TOKEN_PAGES, "token ", &[]));
     required.extend(names(REPOSITORY_PAGES, "repository ", &["Manifest"]));
     required.extend(names(MANIFEST_PAGES, "manifest ", &[]));
+    required.extend(names(USER_PAGES, "user ", &[]));
+    required.extend(names(ORGANIZATION_PAGES, "organization ", &["Team"]));
+    required.extend(names(TEAM_PAGES, "team ", &[]));
     let any_method = |row: &Row| Some(page_name(&PageRequest::parse(&sample(row).0)?));
     assert_eq!(faults(&rows, &required, any_method), Vec::<String>::new());
 }

@@ -25,6 +25,17 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/system/about", [303, 403, 200]),
     ("/docs/applications", [200, 200, 200]),
     ("/docs/accounts", [200, 200, 200]),
+    ("/users", [303, 403, 200]),
+    ("/users/admin", [303, 404, 200]),
+    ("/users/nobody", [303, 404, 404]),
+    ("/users/alice", [303, 200, 200]),
+    ("/users/alice/delete", [303, 403, 200]),
+    ("/users/Alice", [404, 404, 404]),
+    ("/orgs", [303, 200, 200]),
+    ("/orgs/nothing", [303, 404, 404]),
+    ("/orgs/nothing/delete", [303, 404, 404]),
+    ("/orgs/nothing/teams/dev", [303, 404, 404]),
+    ("/orgs/alice", [303, 404, 404]),
     // Only forms are sent there.
     ("/logout", [405, 405, 405]),
     ("/account/password", [405, 405, 405]),
@@ -32,6 +43,15 @@ const PAGES: &[(&str, [u16; 3])] = &[
     ("/account/sessions/end", [405, 405, 405]),
     ("/system/storage/collect", [405, 405, 405]),
     ("/system/certificate/names", [405, 405, 405]),
+    ("/users/alice/change", [405, 405, 405]),
+    ("/users/alice/password", [405, 405, 405]),
+    ("/users/alice/tokens", [405, 405, 405]),
+    ("/orgs/lab/members", [405, 405, 405]),
+    ("/orgs/lab/teams", [405, 405, 405]),
+    ("/orgs/lab/teams/dev/change", [405, 405, 405]),
+    ("/orgs/lab/teams/dev/members", [405, 405, 405]),
+    ("/orgs/lab/teams/dev/grants", [405, 405, 405]),
+    ("/r/private/repo/-/access/change", [405, 405, 405]),
     ("/system/nothing", [404, 404, 404]),
     ("/r/", [404, 404, 404]),
     ("/r/UPPER", [404, 404, 404]),
@@ -40,7 +60,7 @@ const PAGES: &[(&str, [u16; 3])] = &[
 ];
 
 /// Targets of forms: what a form without its text gets there.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 22] = [
     "/login",
     "/logout",
     "/account/password",
@@ -50,6 +70,19 @@ const TARGETS: [&str; 9] = [
     "/account/sessions/end",
     "/system/storage/collect",
     "/system/certificate/names",
+    "/users",
+    "/users/alice/change",
+    "/users/alice/password",
+    "/users/alice/tokens",
+    "/users/alice/delete",
+    "/orgs",
+    "/orgs/lab/members",
+    "/orgs/lab/teams",
+    "/orgs/lab/delete",
+    "/orgs/lab/teams/dev/change",
+    "/orgs/lab/teams/dev/members",
+    "/orgs/lab/teams/dev/grants",
+    "/orgs/lab/teams/dev/delete",
 ];
 
 on_each_engine! {
