@@ -112,6 +112,24 @@ impl Drop for Serving {
     }
 }
 
+/// The variable is read before `main`: it must be there from the start of the program that serves, which has the number
+/// and the words of the one that was started.
+#[test]
+#[cfg(target_env = "gnu")]
+fn a_server_has_one_heap_for_all_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let server = Serving::on(data);
+    let words_of = |file: &str| {
+        let words = fs::read(format!("/proc/{}/{file}", server.0.id())).unwrap();
+        words.split(|byte| *byte == 0).map(text).collect::<Vec<_>>()
+    };
+    assert!(words_of("environ").contains(&"MALLOC_ARENA_MAX=1".to_owned()));
+    let line = words_of("cmdline");
+    assert_eq!(line[..2], [env!("CARGO_BIN_EXE_msr-lite").to_owned(), "serve".to_owned()]);
+    assert!(line.contains(&data.to_owned()));
+}
+
 #[test]
 fn garbage_is_collected_with_a_server_and_without() {
     let dir = tempfile::tempdir().unwrap();

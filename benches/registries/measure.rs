@@ -58,8 +58,10 @@ pub(crate) struct Sample {
     pub(crate) p50: f64,
     /// See `p50`.
     pub(crate) p99: f64,
-    /// The most memory that the server had meanwhile, in MiB.
+    /// The most memory that the server had meanwhile, in MiB, the pages of its program included.
     pub(crate) peak: Option<f64>,
+    /// What it had of its own in the end, in MiB.
+    pub(crate) own: Option<f64>,
 }
 
 /// Watches a server while it is measured.
@@ -99,6 +101,7 @@ impl Meter {
             p50: at(0.5),
             p99: at(0.99),
             peak: self.pid.map(process::peak),
+            own: self.pid.map(process::own),
         })
     }
 }
@@ -153,7 +156,16 @@ impl Cell {
 
     /// The highest peak, in MiB.
     pub(crate) fn peak(&self) -> Option<f64> {
-        self.samples.iter().flatten().filter_map(|sample| sample.peak).reduce(f64::max)
+        self.highest(|sample| sample.peak)
+    }
+
+    /// The most that the server had of its own at the end of a round, in MiB.
+    pub(crate) fn own(&self) -> Option<f64> {
+        self.highest(|sample| sample.own)
+    }
+
+    fn highest(&self, of: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+        self.samples.iter().flatten().filter_map(of).reduce(f64::max)
     }
 }
 

@@ -73,6 +73,19 @@ impl Drop for Process {
     }
 }
 
+/// Waits until a process has done what it does by itself after its start: until it takes less than a fiftieth of a core
+/// for two seconds, but two minutes at most.
+pub(crate) fn await_quiet(pid: u32) {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let (mut spent, mut quiet) = (cpu(pid), 0);
+    while quiet < 4 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = cpu(pid);
+        quiet = if now.saturating_sub(spent) <= TICK { quiet + 1 } else { 0 };
+        spent = now;
+    }
+}
+
 /// A process and all that come from it (nginx's workers).
 fn tree(root: u32) -> Vec<u32> {
     let mut all = vec![root];
@@ -108,6 +121,11 @@ fn status_mib(root: u32, field: &str) -> f64 {
 /// Resident memory in MiB.
 pub(crate) fn resident(root: u32) -> f64 {
     status_mib(root, "VmRSS:")
+}
+
+/// Resident memory that no file backs, in MiB: what the process has made, without the pages of its program.
+pub(crate) fn own(root: u32) -> f64 {
+    status_mib(root, "RssAnon:")
 }
 
 /// The most resident memory, in MiB, since [`reset_peak`].

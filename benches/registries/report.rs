@@ -88,8 +88,11 @@ fn rows(text: &mut String, title: &str, rows: &[Measured]) {
     for target in &targets {
         let _ = write!(text, " {target} |");
     }
-    let _ =
-        writeln!(text, " p50 / p99, ms | peak, MiB | asked: is |\n|---|{}---|---|---|", "---|".repeat(targets.len()));
+    let _ = writeln!(
+        text,
+        " p50 / p99, ms | peak · own, MiB | asked: is |\n|---|{}---|---|---|",
+        "---|".repeat(targets.len())
+    );
     for row in rows {
         let _ = write!(text, "| {} ({}, CPU {}) |", row.name, row.unit.rate(), row.unit.cpu());
         for target in &targets {
@@ -98,9 +101,14 @@ fn rows(text: &mut String, title: &str, rows: &[Measured]) {
         let ours = row.cells.first();
         let latency = ours.and_then(Cell::latency);
         let latency = latency.map_or("–".to_owned(), |(p50, p99)| format!("{} / {}", figure(p50), figure(p99)));
-        let peak = ours.and_then(Cell::peak).map_or("–".to_owned(), figure);
-        let _ = writeln!(text, " {latency} | {peak} | {} |", judged(row, &row.asked));
+        let _ = writeln!(text, " {latency} | {} | {} |", memory(ours), judged(row, &row.asked));
     }
+}
+
+/// The peak, and what was the server's own in the end.
+fn memory(cell: Option<&Cell>) -> String {
+    let both = cell.and_then(|cell| Some((cell.peak()?, cell.own()?)));
+    both.map_or("–".to_owned(), |(peak, own)| format!("{} · {}", figure(peak), figure(own)))
 }
 
 /// The targets of these rows, registries before limits, each once.
@@ -224,8 +232,8 @@ fn row_json(row: &Measured) -> Value {
                 .iter()
                 .flatten()
                 .map(|sample| {
-                    let crate::measure::Sample { rate, cpu, p50, p99, peak } = sample;
-                    json!({ "rate": rate, "cpu": cpu, "p50_ms": p50, "p99_ms": p99, "peak_mib": peak })
+                    let crate::measure::Sample { rate, cpu, p50, p99, peak, own } = sample;
+                    json!({ "rate": rate, "cpu": cpu, "p50_ms": p50, "p99_ms": p99, "peak_mib": peak, "own_mib": own })
                 })
                 .collect();
             json!({ "target": cell.target, "rate": cell.rate(), "cpu": cell.cpu(), "peak_mib": cell.peak(),

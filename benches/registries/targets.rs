@@ -19,7 +19,7 @@ use crate::client::{Connection, Endpoint};
 use crate::load::runtime;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::{Error, Result};
 
 /// The account of ours.
@@ -197,6 +197,8 @@ pub(crate) struct Launcher<'b> {
     options: &'b Options,
     machine: &'b Machine,
     dir: &'b Path,
+    /// This program, copied: see [`fresh_copy`].
+    program: PathBuf,
     /// A certificate for 127.0.0.1 that lives as long as this run, for all but ours.
     certificate: PathBuf,
     key: PathBuf,
@@ -210,7 +212,8 @@ impl<'b> Launcher<'b> {
         let (certificate_file, key_file) = (dir.join("peers.crt"), dir.join("peers.key"));
         fs::write(&certificate_file, certificate.pem())?;
         fs::write(&key_file, key.serialize_pem())?;
-        Ok(Self { options, machine, dir, certificate: certificate_file, key: key_file })
+        let program = fresh_copy(&options.binary(), dir)?;
+        Ok(Self { options, machine, dir, program, certificate: certificate_file, key: key_file })
     }
 
     /// This build on a data directory of this name, which may have been filled before.
@@ -229,18 +232,32 @@ impl<'b> Launcher<'b> {
         Ok(target)
     }
 
+    /// The same on a store that was filled and never served: it is served once before, for as long as it has work of
+    /// its own. A registry that runs does that work when it is due; a store that was filled in one go makes all of it due
+    /// at the first start (the first collection, and the verification of every event), which would be counted with
+    /// whatever is measured then. What it took is returned.
+    pub(crate) fn settled(&self, name: &str) -> Result<(Target, FirstStart)> {
+        let mut first = FirstStart::default();
+        if let Some(pid) = self.ours(name)?.pid() {
+            process::await_quiet(pid);
+            let (spent, peak, own) = (process::cpu(pid).as_secs_f64(), process::peak(pid), process::own(pid));
+            first = FirstStart { cpu: spent, peak, own };
+        }
+        Ok((self.ours(name)?, first))
+    }
+
     /// Makes a data directory of ours, if there is none.
     pub(crate) fn initialise(&self, data: &Path) -> Result<()> {
         let password = self.dir.join("password");
         fs::write(&password, PASSWORD)?;
-        let mut init = Command::new(self.options.binary());
+        let mut init = Command::new(&self.program);
         init.args(["init", "--fqdn", "registry.lab", "--admin-password-file"]).arg(password);
         done(init.arg("--data-dir").arg(data))
     }
 
     /// The command that serves a data directory of ours.
     pub(crate) fn serve(&self, data: &Path, http: u16, https: u16) -> Command {
-        let mut command = self.machine.server(self.options.binary());
+        let mut command = self.machine.server(&self.program);
         command.args(["serve", "--fqdn", "registry.lab", "--data-dir"]).arg(data);
         command.args(["--http", &local(http), "--listen", &local(https)]);
         // As for the peers: no access log. The client is one address with many connections.
@@ -437,6 +454,28 @@ impl<'b> Launcher<'b> {
 
 const GO_REGISTRY: &str = "github.com/distribution/distribution/v3/cmd/registry@latest";
 const GO_ZOT: &str = "zotregistry.dev/zot/v2/cmd/zot@latest";
+
+/// What the work of a first start took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FirstStart {
+    /// CPU, in s.
+    pub(crate) cpu: f64,
+    /// The most resident memory, in MiB.
+    pub(crate) peak: f64,
+    /// What was the server's own when it was done, in MiB.
+    pub(crate) own: f64,
+}
+
+/// A copy of the program whose pages are read anew from the disk. How much of its file counts as a process's memory
+/// depends on the pieces in which the page cache has it, so on who wrote or read it before, by some MiB.
+fn fresh_copy(program: &Path, dir: &Path) -> Result<PathBuf> {
+    let copy = dir.join("msr-lite");
+    fs::copy(program, &copy)?;
+    let file = fs::File::open(&copy)?;
+    file.sync_all()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(copy)
+}
 
 /// Runs a command to its end.
 fn done(command: &mut Command) -> Result<()> {

@@ -241,7 +241,7 @@ settings! {
         /// Whether a manifest may refer to content that is not here (OCI "sparse" indexes and images).
         accept_incomplete: bool = true;
         /// Page cache of the metadata store, in MiB.
-        metadata_cache_mib: usize = 32, from 16 to 1024;
+        metadata_cache_mib: usize = 16, from 8 to 1024;
         /// What is logged: error, warn, info, debug or trace; also per module, as in "info,msr_lite::http=debug".
         log: String = "info".to_owned();
         /// How it is logged: "text" or "json" (one object per line).

@@ -5,6 +5,7 @@
 //! (`serve::admin`) and open the store only when no server runs; they say which they did.
 
 pub mod access;
+mod allocator;
 pub mod audit;
 pub mod ca;
 pub mod cert;
@@ -146,7 +147,11 @@ Examples:
 
 /// Parses this process's command line and runs it. Errors go to standard error.
 pub fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    if let Command::Serve(_) = cli.command {
+        allocator::share_one_arena();
+    }
+    match run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
             // If standard error is gone there is nobody to tell.

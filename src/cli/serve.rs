@@ -101,7 +101,7 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<Exit, CliError> {
     let loaded = context.config()?;
     let _log = logging::set_up(&loaded.config.log, loaded.config.log_format)?;
     let options = context.serve_options(args.names.admin_password_file.clone())?;
-    keep_freed_buffers();
+    super::allocator::keep_freed_buffers();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -110,56 +110,11 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Has the allocator keep what a push's buffers take for those that follow.
-///
-/// glibc gives the free memory at the end of an arena back to the kernel as soon as it is more than 128 KiB, or twice
-/// the largest block that was mapped by itself and freed (mallopt(3), `M_MMAP_THRESHOLD` and `M_TRIM_THRESHOLD`). A
-/// push reads into buffers of 256 KiB and has some six of them in memory; every batch that was written would go back
-/// and be cleared and mapped in again, page by page, for the next one. Freeing one block of 2 MiB, of which no page is
-/// ever touched, is the measure for both: up to 4 MiB stay per arena that buffers were freed in.
-///
-/// Measured, release build, pushes of 256 MiB in one stream over HTTP: 60,000 page faults per three pushes and 1.72 CPU
-/// seconds per GiB without, some hundred and 1.60 with; 3 to 8 MiB more of peak RSS. Copying into pooled buffers
-/// instead avoids the faults as well, but the copy costs as much as they do.
-fn keep_freed_buffers() {
-    const MEASURE: usize = 2 << 20;
-    // Unless hidden from the compiler, a block that nobody uses is not allocated at all.
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(MEASURE)));
-}
-
 impl From<serve::ServeError> for CliError {
     fn from(error: serve::ServeError) -> Self {
         match error {
             serve::ServeError::WrongInstance { .. } => Self::setup(error),
             serve::ServeError::InUse { .. } | serve::ServeError::Failed(_) => Self::failed(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Page faults of this thread that needed no disk (`proc_pid_stat(5)`, field 10).
-    #[cfg(target_env = "gnu")]
-    fn faults() -> u64 {
-        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        fields.split_whitespace().nth(7).unwrap().parse().unwrap()
-    }
-
-    #[test]
-    #[cfg(target_env = "gnu")]
-    fn freed_buffers_are_used_again() {
-        keep_freed_buffers();
-        let batch = || drop(std::hint::black_box([(); 6].map(|()| vec![1_u8; 256 * 1024])));
-        batch();
-        let before = faults();
-        for _ in 0..20 {
-            batch();
-        }
-        // Were they given back, every batch would cost 384 faults of 4 KiB.
-        let each = (faults() - before) / 20;
-        assert!(each < 40, "{each} page faults per batch");
     }
 }

@@ -527,10 +527,20 @@ impl ReadTx {
         table: Table,
         bounds: Bounds<'_>,
     ) -> Result<impl DoubleEndedIterator<Item = Result<Row, MetaError>>, MetaError> {
+        self.rows_as(table, bounds, |key, value| (key.to_vec(), value.to_vec()))
+    }
+
+    /// What `f` makes of each row within `bounds`, in key order.
+    fn rows_as<T>(
+        &self,
+        table: Table,
+        bounds: Bounds<'_>,
+        f: impl Fn(&[u8], &[u8]) -> T,
+    ) -> Result<impl DoubleEndedIterator<Item = Result<T, MetaError>>, MetaError> {
         let rows = self.table(table)?.range::<&[u8]>(bounds).map_err(|error| self.fault(error))?;
-        Ok(rows.map(|row| {
+        Ok(rows.map(move |row| {
             let (key, value) = row.map_err(|error| self.fault(error))?;
-            Ok((key.value().to_vec(), value.value().to_vec()))
+            Ok(f(key.value(), value.value()))
         }))
     }
 
@@ -563,6 +573,13 @@ impl Read for ReadTx {
     fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, MetaError> {
         match bounds(from, to) {
             Some(bounds) => self.rows(table, bounds)?.take(limit).collect(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn keys(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Vec<u8>>, MetaError> {
+        match bounds(from, to) {
+            Some(bounds) => self.rows_as(table, bounds, |key, _| key.to_vec())?.take(limit).collect(),
             None => Ok(Vec::new()),
         }
     }

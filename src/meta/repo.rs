@@ -133,8 +133,8 @@ pub fn create(tx: &mut WriteTx, id: RepoId, row: &RepoRow) {
 /// When the store fails.
 pub fn names(tx: &impl Read, last: Option<&str>, limit: usize) -> Result<Vec<RepoName>, MetaError> {
     let from = after(&Key::new(), last);
-    let rows = tx.range(REPO_BY_NAME, &from, None, limit)?;
-    rows.iter().map(|(key, _)| name_in(key)).collect()
+    let keys = tx.keys(REPO_BY_NAME, &from, None, limit)?;
+    keys.iter().map(|key| name_in(key)).collect()
 }
 
 /// At most `limit` repositories of a namespace, in byte order of their names.

@@ -299,8 +299,8 @@ pub fn names(tx: &impl Read, repo: RepoId, last: Option<&str>, limit: usize) -> 
     if end.as_deref().is_some_and(|end| from.as_slice() >= end) {
         return Ok(Vec::new());
     }
-    let rows = tx.range(TAG, &from, end.as_deref(), limit)?;
-    rows.iter().map(|(key, _)| read_tag(key, 8).map(str::to_owned)).collect()
+    let keys = tx.keys(TAG, &from, end.as_deref(), limit)?;
+    keys.iter().map(|key| read_tag(key, 8).map(str::to_owned)).collect()
 }
 
 /// At most `limit` of the tags that point at a manifest.

@@ -13,9 +13,10 @@ use crate::meta::manifest::{self, ManifestRow};
 use crate::meta::repo::{self, Counter};
 use crate::oci::Digest;
 
-/// Notes that memory holds: about 10 MiB. While there are more manifests pulled within minutes, some pulls are not
-/// noted; the next one of the same manifest will be.
-const NOTES_MAX: usize = 1 << 16;
+/// Notes that memory holds: about 7 MiB, for as many fit into a hash table of 65,536 places (one more would double it).
+/// While there are more manifests pulled within minutes, some pulls are not noted; the next one of the same manifest
+/// will be.
+const NOTES_MAX: usize = (1 << 16) / 8 * 7;
 /// Rows written in one step.
 const BATCH: usize = 300;
 /// A note within this time of the last says nothing new.

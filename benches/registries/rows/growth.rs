@@ -5,20 +5,21 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Bench, Row};
+use super::{Bench, Row, quiet};
 use crate::content::Blob;
 use crate::load::{self, Load, Request, Way};
-use crate::measure::{Asked, Fact, Measured, Meter, Unit, median, millis};
+use crate::measure::{Asked, Fact, Measured, Meter, Unit, figure, median, millis};
 use crate::process::{self, Process};
 use crate::seed::{self, TAGS, TAGS_EACH, manifest_of, tag};
-use crate::targets::{Launcher, OURS, Scheme, Target, two_ports};
+use crate::targets::{FirstStart, Launcher, OURS, Scheme, Target, two_ports};
 use crate::{Error, Result};
 
 const NAMES: &[&str] = &[
     "growth: manifest GET by tag",
     "growth: manifest HEAD by digest",
     "growth: tags page, n=100",
-    "growth: tags page, n=100, from the middle",
+    "growth: tags page, n=50, from the middle",
+    "growth: tags page, n=100, from anywhere",
     "growth: manifest push to a new tag, c=8",
 ];
 const START: &str = "start-up";
@@ -29,7 +30,7 @@ pub(super) fn run(bench: &mut Bench<'_>, launcher: &Launcher<'_>) -> Result<(Vec
         return Ok((Vec::new(), Vec::new()));
     }
     let sizes: &[usize] = if bench.options.short() { &[100, 100_000] } else { &[100, 10_000, 1_000_000] };
-    let mut stores = Vec::new();
+    let (mut stores, mut first) = (Vec::new(), FirstStart::default());
     for &size in sizes {
         let name = format!("10{}", superscript(size.ilog10()));
         let data = bench.dir.join(format!("ours-{name}"));
@@ -39,23 +40,28 @@ pub(super) fn run(bench: &mut Bench<'_>, launcher: &Launcher<'_>) -> Result<(Vec
         store.tags(size)?;
         store.close();
         bench.say(&format!("{size} tags written in {:.1} s", begun.elapsed().as_secs_f64()));
-        stores.push((launcher.ours(&name)?, size));
+        let (target, took) = launcher.settled(&name)?;
+        bench.say(&format!("its first start took {} s of CPU", figure(took.cpu)));
+        first = took;
+        stores.push((target, size));
     }
     let targets: Vec<&Target> = stores.iter().map(|(target, _)| target).collect();
     let measured = bench.measure(rows(bench, &stores), &targets);
     drop(targets);
     let Some((largest, size)) = stores.pop() else { return Ok((measured, Vec::new())) };
     drop(stores);
-    let resident = largest.pid().map_or(0.0, process::resident);
+    let pid = largest.pid();
+    let (resident, own) = (pid.map_or(0.0, process::resident), pid.map_or(0.0, process::own));
     let data = largest.dir.clone();
     drop(largest);
     let mut facts = vec![Fact {
-        name: format!("memory after the rows, {size} tags"),
+        name: format!("memory after the rows, {size} tags ({} MiB its own)", figure(own)),
         unit: "MiB",
         values: vec![(OURS.to_owned(), resident)],
         at_most: Some(64.0),
         asked: "≤ 64 MiB in every row".to_owned(),
     }];
+    facts.push(quiet::first_start(&format!("memory while {size} tags are collected and verified, at most"), first));
     let told = format!("{START} with {} manifests", size / TAGS_EACH);
     let killed = format!("{told} after SIGKILL");
     for (how, name, at_most) in [(End::Told, told, Some(100.0)), (End::Killed, killed, Some(1000.0))] {
@@ -96,7 +102,7 @@ fn rows<'r>(bench: &'r Bench<'_>, stores: &'r [(Target, usize)]) -> Vec<Row<'r>>
     };
     let at =
         |method: &'static str, reference: &str| Request { method, path: format!("/v2/{TAGS}/manifests/{reference}") };
-    let page = |last: &str| vec![Request { method: "GET", path: format!("/v2/{TAGS}/tags/list?n=100{last}") }];
+    let page = |n: usize, last: &str| Request { method: "GET", path: format!("/v2/{TAGS}/tags/list?n={n}{last}") };
     let push = move |target: &Target, round: usize| {
         let Some(place) = target.place(Scheme::Http) else { return Ok(None) };
         let headers = target.sign_in(&["repository:bench/tags:pull,push"])?;
@@ -112,17 +118,28 @@ fn rows<'r>(bench: &'r Bench<'_>, stores: &'r [(Target, usize)]) -> Vec<Row<'r>>
         };
         load::jobs(endpoint, 8, bench.threads(), &manifests, Unit::Blobs, meter, push).map(Some)
     };
-    let page_asked = vec![Asked::CpuAtMost(100.0)];
+    let peak = || vec![Asked::PeakAtMost(64.0)];
+    let page_asked = || vec![Asked::CpuAtMost(100.0), Asked::PeakAtMost(64.0)];
     vec![
-        get(NAMES[0], Box::new(move |size| spread(size).map(|number| at("GET", &tag(number))).collect()), vec![]),
+        get(NAMES[0], Box::new(move |size| spread(size).map(|number| at("GET", &tag(number))).collect()), peak()),
         get(
             NAMES[1],
             Box::new(move |size| spread(size).map(|number| at("HEAD", &manifest_of(number).digest)).collect()),
-            vec![],
+            peak(),
         ),
-        get(NAMES[2], Box::new(move |_| page("")), page_asked.clone()),
-        get(NAMES[3], Box::new(move |size| page(&format!("&last={}", tag(size / 2)))), page_asked),
-        Row { name: NAMES[4].to_owned(), unit: Unit::Blobs, asked: vec![], run: Box::new(push) },
+        get(NAMES[2], Box::new(move |_| vec![page(100, "")]), page_asked()),
+        // The smallest store has no full page of 100 behind its middle, and half a page costs half.
+        get(NAMES[3], Box::new(move |size| vec![page(50, &format!("&last={}", tag(size / 2 - 1)))]), page_asked()),
+        // What has no place in the smallest store begins behind its first tag there.
+        get(
+            NAMES[4],
+            Box::new(move |size| {
+                let last = |number: usize| page(100, &format!("&last={}", tag(number.min(size.saturating_sub(101)))));
+                spread(size).map(last).collect()
+            }),
+            page_asked(),
+        ),
+        Row { name: NAMES[5].to_owned(), unit: Unit::Blobs, asked: peak(), run: Box::new(push) },
     ]
 }
 

@@ -148,7 +148,8 @@ impl<'b> Bench<'b> {
             store.repositories(listed)?;
             store.close();
         }
-        let mut targets = vec![launcher.ours(OURS)?];
+        let (ours, first) = launcher.settled(OURS)?;
+        let mut targets = vec![ours];
         for word in self.options.peers.iter().filter(|word| !word.is_empty()) {
             self.say(&format!("starting {word}"));
             let prepare = |layout: &str, root: &Path| match layout {
@@ -167,7 +168,7 @@ impl<'b> Bench<'b> {
         }
         targets.push(launcher.disk());
         if self.want(quiet::NAMES) {
-            self.facts = quiet::fresh(self, launcher, &targets)?;
+            self.facts = quiet::fresh(self, launcher, &targets, first)?;
         }
         fixture.lay_out(&self.www())?;
         self.say("pushing what will be pulled");

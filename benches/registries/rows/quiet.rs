@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{Bench, is_registry};
 use crate::client::Connection;
 use crate::load::runtime;
-use crate::measure::{Fact, millis};
-use crate::targets::{Launcher, OURS, Place, Role, Scheme, Target};
+use crate::measure::{Fact, figure, millis};
+use crate::targets::{FirstStart, Launcher, OURS, Place, Role, Scheme, Target};
 use crate::{Result, process};
 
+const FIRST: &str = "memory while a first start collects and verifies what was there, at most";
 const MEMORY: &str = "idle memory after the start";
 const SIGNED_IN: &str = "idle memory after a sign-in";
 const LATER: &str = "idle memory after all rows";
@@ -16,25 +17,43 @@ const CPU: &str = "idle CPU";
 const TLS: &str = "memory per idle TLS connection";
 
 /// What the facts here are called.
-pub(super) const NAMES: &[&str] = &[MEMORY, SIGNED_IN, LATER, CPU, TLS];
+pub(super) const NAMES: &[&str] = &[FIRST, MEMORY, SIGNED_IN, LATER, CPU, TLS];
 
 /// Before anything was pushed or asked for. Connections are opened to a server of ours that takes no part in the rows,
 /// and to the peers' servers for TLS: what is kept of them would be counted with each row.
-pub(super) fn fresh(bench: &Bench<'_>, launcher: &Launcher<'_>, targets: &[Target]) -> Result<Vec<Fact>> {
+pub(super) fn fresh(
+    bench: &Bench<'_>,
+    launcher: &Launcher<'_>,
+    targets: &[Target],
+    first: FirstStart,
+) -> Result<Vec<Fact>> {
     let targets: Vec<&Target> = targets.iter().collect();
     std::thread::sleep(Duration::from_secs(1));
-    let started = memory(MEMORY, &targets, Some(20.0));
+    let mut facts = vec![first_start(FIRST, first)];
+    facts.extend(memory(MEMORY, &targets, Some(20.0)));
     let ours: Vec<&Target> = targets.iter().copied().filter(|target| target.role == Role::Ours).collect();
     for target in &ours {
         // What a password costs to check (argon2) must be given back.
         target.sign_in(&[])?;
     }
     std::thread::sleep(Duration::from_secs(1));
-    let signed_in = memory(SIGNED_IN, &ours, Some(20.0));
+    facts.extend(memory(SIGNED_IN, &ours, Some(20.0)));
     let quiet = launcher.ours("quiet")?;
     let peers = targets.iter().copied().filter(|target| target.role == Role::Peer && !target.external);
     let connected: Vec<&Target> = std::iter::once(&quiet).chain(peers).collect();
-    Ok(vec![started, signed_in, tls(bench, &connected)])
+    facts.push(tls(bench, &connected));
+    Ok(facts)
+}
+
+/// The most memory that the work of a first start took.
+pub(super) fn first_start(name: &str, first: FirstStart) -> Fact {
+    Fact {
+        name: format!("{name} ({} s CPU, {} MiB its own then)", figure(first.cpu), figure(first.own)),
+        unit: "MiB",
+        values: vec![(OURS.to_owned(), first.peak)],
+        at_most: Some(64.0),
+        asked: "≤ 64 MiB".to_owned(),
+    }
 }
 
 fn tls(bench: &Bench<'_>, targets: &[&Target]) -> Fact {
@@ -55,7 +74,7 @@ fn tls(bench: &Bench<'_>, targets: &[&Target]) -> Fact {
 
 /// After the last row that all take part in.
 pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Vec<Fact> {
-    let later = memory(LATER, targets, None);
+    let mut facts = memory(LATER, targets, None);
     let pause = Duration::from_secs(if bench.options.short() { 4 } else { 15 });
     bench.say(&format!("watching everybody do nothing for {} s", pause.as_secs()));
     let spent = |target: &Target| target.pid().map(process::cpu);
@@ -67,18 +86,23 @@ pub(super) fn loaded(bench: &Bench<'_>, targets: &[&Target]) -> Vec<Fact> {
     });
     let cpu =
         Fact { name: CPU.to_owned(), unit: "ms/s", values: values.collect(), at_most: None, asked: String::new() };
-    vec![later, cpu]
+    facts.push(cpu);
+    facts
 }
 
-fn memory(name: &str, targets: &[&Target], at_most: Option<f64>) -> Fact {
-    let registries = targets.iter().filter(|target| is_registry(target));
-    Fact {
-        name: name.to_owned(),
-        unit: "MiB",
-        values: registries.filter_map(|target| Some((target.name.clone(), process::resident(target.pid()?)))).collect(),
-        at_most,
-        asked: at_most.map_or(String::new(), |most| format!("≤ {most} MiB")),
-    }
+/// What is resident, and how much of it is the process's own: the rest are pages of its program, which the kernel takes
+/// back when it needs them.
+fn memory(name: &str, targets: &[&Target], at_most: Option<f64>) -> Vec<Fact> {
+    let of = |look: fn(u32) -> f64| -> Vec<(String, f64)> {
+        let registries = targets.iter().filter(|target| is_registry(target));
+        registries.filter_map(|target| Some((target.name.clone(), look(target.pid()?)))).collect()
+    };
+    let asked = at_most.map_or(String::new(), |most| format!("≤ {most} MiB"));
+    let own = format!("{name}, the process's own part of it");
+    vec![
+        Fact { name: name.to_owned(), unit: "MiB", values: of(process::resident), at_most, asked },
+        Fact { name: own, unit: "MiB", values: of(process::own), at_most: None, asked: String::new() },
+    ]
 }
 
 /// KiB that one connection adds which has asked once and then keeps quiet.

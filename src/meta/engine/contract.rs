@@ -54,7 +54,7 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { cache: 32 << 20, mode: Mode::Normal, batch: 64, space: Space::default() }
+        Self { cache: 16 << 20, mode: Mode::Normal, batch: 64, space: Space::default() }
     }
 }
 
@@ -74,6 +74,14 @@ pub trait Read {
     /// # Errors
     /// [`MetaError`] when the store fails.
     fn range(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Row>, MetaError>;
+
+    /// The keys of what [`Read::range`] gives; the values are not copied where they need not be.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the store fails.
+    fn keys(&self, table: Table, from: &[u8], to: Option<&[u8]>, limit: usize) -> Result<Vec<Vec<u8>>, MetaError> {
+        Ok(self.range(table, from, to, limit)?.into_iter().map(|(key, _)| key).collect())
+    }
 
     /// The values under `keys`, in their order.
     ///

@@ -146,10 +146,11 @@ impl Batch {
         tables.iter().any(|table| self.0.contains_key(table))
     }
 
-    /// Puts `later` over these rows.
+    /// Puts `later` over these rows. One by one: `BTreeMap::append` would build the whole map anew for each closure of the
+    /// batch.
     pub(super) fn append(&mut self, later: Self) {
-        for (table, mut rows) in later.0 {
-            self.0.entry(table).or_default().append(&mut rows);
+        for (table, rows) in later.0 {
+            self.0.entry(table).or_default().extend(rows);
         }
     }
 }

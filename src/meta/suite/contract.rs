@@ -427,7 +427,10 @@ fn play(ops: &[Op], tx: &mut WriteTx, model: &mut Model) -> Result<(), MetaError
             }
             Op::Range(from, to, limit) => {
                 let to = to.as_deref();
-                assert_eq!(tx.range(ROWS, from, to, *limit)?, range_of(model, from, to, *limit));
+                let rows = range_of(model, from, to, *limit);
+                assert_eq!(tx.range(ROWS, from, to, *limit)?, rows);
+                let keys: Vec<_> = rows.into_iter().map(|(key, _)| key).collect();
+                assert_eq!(tx.keys(ROWS, from, to, *limit)?, keys);
             }
             Op::Get(key) => {
                 assert_eq!(tx.get(ROWS, key)?, model.get(key).map(|value| value.to_be_bytes().to_vec()));
@@ -484,7 +487,10 @@ fn the_overlay_reads_like_a_map(lab: &Lab) {
                 let answer = wait(answer);
                 prop_assert_eq!(answer.is_err(), refused, "{:?}", answer);
             }
-            let rows = lab.engine.read::<_, MetaError>(|tx| tx.range(ROWS, b"", None, usize::MAX)).unwrap();
+            let (rows, keys) = lab.engine.read::<_, MetaError>(|tx| {
+                Ok((tx.range(ROWS, b"", None, usize::MAX)?, tx.keys(ROWS, b"", None, usize::MAX)?))
+            }).unwrap();
+            prop_assert!(keys.iter().eq(rows.iter().map(|(key, _)| key)));
             prop_assert_eq!(rows, range_of(&model.lock(), b"", None, usize::MAX));
         }
     });
