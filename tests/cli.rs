@@ -348,14 +348,14 @@ fn the_record_is_written_out_and_verified_with_a_server_and_without() {
 fn make_repository(data: &Path, name: &str) {
     use msr_lite::base::{RepoId, Timestamp};
     use msr_lite::meta::{Engine, EngineOptions, MetaError, WriteTx, repo};
-    let meta = Engine::open(&data.join("metadata.redb"), EngineOptions::default()).unwrap();
-    let row = repo::RepoRow::new(name.parse().unwrap(), Timestamp(1_800_000_000_000));
+    let meta = Engine::open(&data.join("metadata.redb"), EngineOptions::default()).expect("no server runs");
+    let row = repo::RepoRow::new(name.parse().expect("a name"), Timestamp(1_800_000_000_000));
     let make = move |tx: &mut WriteTx| {
         repo::create(tx, RepoId(1), &row);
         repo::refresh(tx, RepoId(1))?;
         Ok::<_, MetaError>(())
     };
-    meta.write_blocking(make).unwrap();
+    meta.write_blocking(make).expect("room for a row");
 }
 
 /// The commands of `docs/accounts.md`, one after the other as they stand there.
