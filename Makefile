@@ -53,8 +53,8 @@ check: ## formatting, clippy with warnings as errors, licences and banned crates
 fmt: ## format the code
 	$(CARGO) fmt --all
 
-bless: ## write anew what is generated and checked in: the example configuration, the list of licences
-	BLESS=1 $(CARGO) test --locked --lib -- the_checked_in_example the_list_of_licences
+bless: ## write anew what is generated and checked in: the example configuration, the list of licences, openapi.json
+	BLESS=1 $(CARGO) test --locked --lib -- the_checked_in_example the_list_of_licences the_checked_in_openapi
 
 conformance: build ## run the official OCI distribution conformance suite (needs Go)
 	tests/conformance.sh $(abspath $(BIN))

@@ -17,6 +17,9 @@ pub const ADMIN: &str = "admin";
 /// The most entries of one page of accounts.
 pub const MAX_PAGE: usize = 1000;
 
+/// Accounts among which one request looks for a text.
+const SCAN: usize = 20_000;
+
 /// An account to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
@@ -383,6 +386,44 @@ impl Access {
         limit: usize,
     ) -> Result<Vec<Account>, AccessError> {
         Ok(self.0.meta.read(|tx| account::list(tx, filter.list(), last, limit.min(MAX_PAGE)))?)
+    }
+
+    /// At most `limit` accounts after the name `last`, by name, whose name or full name has a text in it, in whatever
+    /// case; and where to go on, when there may be more. One call looks at a bounded number of accounts, so a page may be
+    /// short, or empty, and not the last.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn find_accounts(
+        &self,
+        filter: AccountFilter,
+        text: &str,
+        last: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Account>, Option<String>), AccessError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let text = text.to_lowercase();
+        let wanted =
+            |account: &Account| account.name.contains(&text) || account.full_name.to_lowercase().contains(&text);
+        let (mut found, mut looked, mut last) = (Vec::new(), 0, last.map(str::to_owned));
+        loop {
+            let page = self.0.meta.read(|tx| account::list(tx, filter.list(), last.as_deref(), limit + 1))?;
+            let end = page.len() <= limit;
+            for account in page.into_iter().take(limit) {
+                if found.len() == limit {
+                    return Ok((found, last));
+                }
+                last = Some(account.name.clone());
+                looked += 1;
+                found.extend(wanted(&account).then_some(account));
+            }
+            if end {
+                return Ok((found, None));
+            }
+            if found.len() == limit || looked >= SCAN {
+                return Ok((found, last));
+            }
+        }
     }
 
     /// Gives an account a new random password and returns it; sessions, tokens and cached sign-ins made before end.

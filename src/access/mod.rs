@@ -7,7 +7,7 @@
 //! - [`decide`](mod@decide) says what a caller may do;
 //! - [`refusals`] puts on record what was refused;
 //! - `accounts` makes, changes and deletes accounts, `htpasswd` imports them; `organizations` has members and teams,
-//!   `grants` what teams may, `rights` what that comes to, `report` all of it as a list;
+//!   `grants` what teams may, `rights` what that comes to, `paths` each way by itself, `report` all of it as a list;
 //! - `personal_tokens` are passwords for machines;
 //! - `authenticator` is where other sources of accounts (LDAP, OIDC) are put in.
 //!
@@ -34,6 +34,7 @@ pub mod grants;
 pub mod htpasswd;
 pub mod organizations;
 pub mod password;
+pub mod paths;
 pub mod personal_tokens;
 mod record;
 mod refresh;

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use super::sign_in::Identity;
 use super::{Access, AccessError, password};
-use crate::base::{Secret, Timestamp};
-use crate::meta::{MetaError, account, personal_token};
+use crate::base::{Secret, Timestamp, Uuid};
+use crate::meta::{MetaError, Read, account, personal_token};
 use crate::model::event::Happening;
 use crate::model::personal_token::{
     GeneratedBy, MAX_LABEL, MAX_PLACES, PREFIX, PersonalToken, Through, TokenHash, TokenScope, TokenUsed,
@@ -169,6 +169,33 @@ impl Access {
         owner: &str,
         new: NewToken,
     ) -> Result<(Secret, TokenEntry), AccessError> {
+        self.make_token(actor, by, owner, new, None).await
+    }
+
+    /// The same by a form that makes one token at most: browsers send forms again when their page is reloaded, and nobody
+    /// knows of a token that was made that way.
+    ///
+    /// # Errors
+    /// As [`Access::create_token`]; [`AccessError::Conflict`] when the form has made one that is still there.
+    pub async fn create_token_once(
+        &self,
+        actor: &Actor,
+        by: Option<&Caller>,
+        owner: &str,
+        new: NewToken,
+        form: Uuid,
+    ) -> Result<(Secret, TokenEntry), AccessError> {
+        self.make_token(actor, by, owner, new, Some(form)).await
+    }
+
+    async fn make_token(
+        &self,
+        actor: &Actor,
+        by: Option<&Caller>,
+        owner: &str,
+        new: NewToken,
+        form: Option<Uuid>,
+    ) -> Result<(Secret, TokenEntry), AccessError> {
         check(&new.label, &new.scope)?;
         let now = self.0.clock.now();
         if new.expires.is_some_and(|end| end <= now) {
@@ -197,11 +224,19 @@ impl Access {
             generated_by: new.generated_by,
             expires,
             active: true,
+            form,
         };
         let stored = token.clone();
         self.change(actor, move |tx, record| {
             let account = account::get(tx, &stored.owner)?.filter(|account| !account.is_organization());
             account.ok_or_else(|| AccessError::UnknownAccount(stored.owner.clone()))?;
+            if let Some(made) = form.map(|form| made_by(tx, &stored.owner, form)).transpose()?.flatten() {
+                return Err(AccessError::Conflict(format!(
+                    "this form was sent before, and made the token \"{}\": its text was shown then and is not shown again. \
+                     Nothing was made now. Should the text be lost, revoke that token and make another",
+                    made.label
+                )));
+            }
             if personal_token::count(tx, &stored.owner)? >= personal_token::MAX_TOKENS {
                 return Err(AccessError::Conflict(format!(
                     "{} has {} access tokens; delete some that are not used any more",
@@ -294,6 +329,14 @@ impl Access {
     pub fn personal_token(&self, owner: Option<&str>, hash: &TokenHash) -> Result<TokenEntry, AccessError> {
         let token = owned(self.0.meta.read(|tx| personal_token::get(tx, hash))?, owner)?;
         Ok(TokenEntry { hash: *hash, token, used: self.used(hash)?, mark: Vec::new() })
+    }
+
+    /// How many tokens a user has.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn count_tokens(&self, owner: &str) -> Result<usize, AccessError> {
+        Ok(self.0.meta.read(|tx| personal_token::count(tx, owner))?)
     }
 
     /// At most `limit` of the tokens that a filter means, behind the mark `after`, by owner, the oldest first.
@@ -406,6 +449,12 @@ impl Access {
             }
         }
     }
+}
+
+/// The token that a form made for this owner.
+fn made_by(tx: &impl Read, owner: &str, form: Uuid) -> Result<Option<PersonalToken>, MetaError> {
+    let tokens = personal_token::list(tx, Some(owner), None, personal_token::MAX_TOKENS)?;
+    Ok(tokens.into_iter().map(|listed| listed.token).find(|token| token.form == Some(form)))
 }
 
 fn owned(token: Option<PersonalToken>, owner: Option<&str>) -> Result<PersonalToken, AccessError> {

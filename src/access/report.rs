@@ -1,10 +1,9 @@
 //! Who can do what by which path: every account's rights as a list, for audits.
 
-use super::grants::held;
+use super::paths::rights_of;
 use super::{Access, AccessError, Anonymous};
-use crate::meta::{Read, account, organization, repo};
+use crate::meta::{Read, account, repo};
 use crate::model::account::Account;
-use crate::model::permission::Place;
 use crate::oci::RepoName;
 
 /// One line: this account has this right in this place by this path. An account may have several paths to a place; the
@@ -62,6 +61,20 @@ impl Access {
         }
     }
 
+    /// The lines of one user, apart from public repositories; those of an organization's name are none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn report_of(&self, name: &str) -> Result<Vec<Line>, AccessError> {
+        self.0.meta.read(|tx| {
+            let mut lines = Vec::new();
+            if let Some(account) = account::get(tx, name)?.filter(|account| !account.is_organization()) {
+                lines_of(tx, &account, &mut lines)?;
+            }
+            Ok(lines)
+        })
+    }
+
     fn report_accounts(&self, last: Option<&str>) -> Result<Part, AccessError> {
         self.0.meta.read(|tx| {
             let accounts = account::list(tx, Some(account::List::Users), last, ACCOUNTS)?;
@@ -104,43 +117,14 @@ fn is_public(tx: &impl Read, name: &RepoName) -> Result<bool, AccessError> {
 }
 
 fn lines_of(tx: &impl Read, account: &Account, lines: &mut Vec<Line>) -> Result<(), AccessError> {
-    let name = &account.name;
-    let begin = lines.len();
-    let mut line = |place: String, level: &str, path: String| {
-        let room = lines.len() - begin < MAX_LINES;
-        let more = lines.len() - begin == MAX_LINES;
-        if room || more {
-            let path = if more { format!("and more, of which {path} is the first") } else { path };
-            lines.push(Line { account: name.clone(), active: account.active, place, level: level.to_owned(), path });
-        }
-        room
-    };
-    if account.admin {
-        line("*".to_owned(), "admin", "an administrator".to_owned());
+    for (n, held) in rights_of(tx, account, None, MAX_LINES + 1)?.into_iter().enumerate() {
+        let path = match n {
+            MAX_LINES => format!("and more, of which {} is the first", held.path),
+            _ => held.path.to_string(),
+        };
+        let place = held.place.map_or_else(|| "*".to_owned(), |place| place.to_string());
+        let (name, level) = (account.name.clone(), held.level.as_str().to_owned());
+        lines.push(Line { account: name, active: account.active, place, level, path });
     }
-    line(format!("{name}/*"), "admin", "the namespace is the user's own".to_owned());
-    let mut last: Option<String> = None;
-    loop {
-        let organizations = organization::organizations_of(tx, name, last.as_deref(), ACCOUNTS)?;
-        for organization in &organizations {
-            if organization::member(tx, organization, name)?.is_some_and(|member| member.owner) {
-                line(format!("{organization}/*"), "admin", format!("as an owner of {organization}"));
-            }
-            let most = crate::model::organization::MAX_TEAMS_OF_MEMBER;
-            for id in organization::teams_of(tx, name, Some(organization), None, most)? {
-                let Some(team) = organization::team(tx, id)? else { continue };
-                for grant in held(tx, id, None, MAX_LINES)? {
-                    let on = if matches!(grant.place, Place::Namespace(_)) { ", on the namespace" } else { "" };
-                    let path = format!("through team {} of {organization}{on}", team.name);
-                    if !line(grant.place.to_string(), grant.level.as_str(), path) {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        last = organizations.last().cloned();
-        if organizations.len() < ACCOUNTS {
-            return Ok(());
-        }
-    }
+    Ok(())
 }

@@ -157,7 +157,7 @@ struct Path {
 
 /// Each team of a user in the organization of a namespace (of a repository that has none: every team of the user), as
 /// long as `go_on` says so.
-fn each_team(
+pub(super) fn each_team(
     tx: &impl Read,
     user: &str,
     namespace: &str,

@@ -1,6 +1,8 @@
 //! Sessions of the pages: a random token in a cookie, a row under its SHA-256. Nothing on the server leads back from
 //! the row to the token.
 
+use std::cmp::Reverse;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use crate::meta::session::{self, SessionHash, SessionRow};
 use crate::meta::{Engine, MetaError, WriteError, event};
 use crate::model::account::Account;
 use crate::model::event::Happening;
-use crate::model::{Caller, Event};
+use crate::model::personal_token::TokenHash;
+use crate::model::{Actor, Caller, Event};
 
 /// A session that is not used for so long has ended.
 pub const IDLE: Duration = Duration::from_hours(12);
@@ -41,9 +44,43 @@ pub struct Opened {
     pub session: Session,
 }
 
+/// The SHA-256 of a session's token, by which its account ends it; nobody gets from it to the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId(SessionHash);
+
+impl SessionId {
+    /// Reads 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        TokenHash::parse(text).map(|hash| Self(hash.0))
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// A session as its account sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// Its id.
+    pub id: SessionId,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it was last used, give or take some minutes.
+    pub seen: Timestamp,
+    /// Where it was opened from.
+    pub address: String,
+    /// What the browser called itself.
+    pub agent: String,
+}
+
 /// A session that a cookie named.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// Its id.
+    pub id: SessionId,
     /// Who is signed in, with all that the account may do.
     pub caller: Caller,
     /// The text that each form must carry: made from the session's token, so that no other site can know it.
@@ -57,6 +94,7 @@ pub struct Session {
 impl Session {
     fn of(account: &Account, row: &SessionRow, token: &str) -> Self {
         Self {
+            id: SessionId(hash(token)),
             caller: Caller::of(sign_in::principal(account)),
             csrf: csrf_text(token),
             opened: row.opened,
@@ -180,6 +218,72 @@ impl Access {
             Ok::<_, AccessError>(())
         });
         Ok(written.await?)
+    }
+}
+
+impl Access {
+    /// The sessions of an account that have not ended, the last used first.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownAccount`], or the store's fault.
+    pub fn sessions_of(&self, account: &str) -> Result<Vec<SessionEntry>, AccessError> {
+        let (now, name) = (self.0.clock.now(), account);
+        let revision = self.account(name)?.ok_or_else(|| AccessError::UnknownAccount(name.to_owned()))?.revision;
+        let rows = self.0.meta.read(|tx| session::of_account(tx, name))?;
+        let lasting = rows.into_iter().filter(|(_, row)| row.revision == revision && !has_ended(row, now));
+        let mut sessions: Vec<_> = lasting
+            .map(|(hash, SessionRow { opened, seen, address, agent, .. })| SessionEntry {
+                id: SessionId(hash),
+                opened,
+                seen,
+                address,
+                agent,
+            })
+            .collect();
+        sessions.sort_by_key(|session| Reverse((session.seen, session.opened)));
+        Ok(sessions)
+    }
+
+    /// Ends one session of an account.
+    ///
+    /// # Errors
+    /// [`AccessError::NotFound`] when the account has no such session (any more), or the store's fault.
+    pub async fn end_session(&self, actor: &Actor, account: &str, id: SessionId) -> Result<(), AccessError> {
+        let account = account.to_owned();
+        self.change(actor, move |tx, record| {
+            let row = session::get(tx, &id.0)?.filter(|row| row.account == account);
+            let row = row.ok_or_else(|| AccessError::NotFound("there is no such session any more".into()))?;
+            session::delete(tx, &id.0, &row);
+            record.put(tx, 0, None, Happening::SessionsEnded { account: account.clone(), sessions: 1 })
+        })
+        .await
+    }
+
+    /// Ends all sessions of an account but this one; how many there were.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end_other_sessions(
+        &self,
+        actor: &Actor,
+        account: &str,
+        kept: SessionId,
+    ) -> Result<usize, AccessError> {
+        let account = account.to_owned();
+        self.change(actor, move |tx, record| {
+            let mut ended = 0_u32;
+            for (hash, row) in session::of_account(tx, &account)? {
+                if hash != kept.0 {
+                    session::delete(tx, &hash, &row);
+                    ended += u32::from(!has_ended(&row, record.now));
+                }
+            }
+            if ended > 0 {
+                record.put(tx, 0, None, Happening::SessionsEnded { account: account.clone(), sessions: ended })?;
+            }
+            Ok(ended as usize)
+        })
+        .await
     }
 }
 

@@ -181,15 +181,9 @@ pub(super) fn team(text: &str) -> Result<(String, String), CliError> {
 /// # Errors
 /// When it is neither.
 pub(super) fn place(text: &str) -> Result<crate::model::permission::Place, CliError> {
-    use crate::model::permission::Place;
-    if let Some(namespace) = text.strip_suffix("/*") {
-        if crate::model::account::wrong_name(namespace).is_none() {
-            return Ok(Place::Namespace(namespace.to_owned()));
-        }
-    } else if let Ok(name) = crate::oci::RepoName::parse(text) {
-        return Ok(Place::Repository(name));
-    }
-    Err(CliError::usage(format!("name a repository, such as lab/web, or a namespace, such as 'lab/*', not {text:?}")))
+    crate::model::permission::Place::parse(text).ok_or_else(|| {
+        CliError::usage(format!("name a repository, such as lab/web, or a namespace, such as 'lab/*', not {text:?}"))
+    })
 }
 
 /// `read-only`, `read-write` or `admin`.

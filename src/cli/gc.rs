@@ -32,7 +32,7 @@ pub enum GcCommand {
     /// neither pushed nor pulled for gc.untagged_days.
     #[command(after_help = "\
 Works with the server running (for root and the registry's own user) and without. With a server, the run goes on when \
-this command is interrupted.
+this command is interrupted; where a collection works already, the run begins when that one is over.
 
 Examples:
   msr-lite gc run --dry-run
@@ -60,7 +60,7 @@ Examples:
 /// Runs the verb.
 ///
 /// # Errors
-/// When neither server nor store can be reached, a run is going on already, or it failed.
+/// When neither server nor store can be reached, another run waits for its turn already, or it failed.
 pub fn run(context: &Context, command: &GcCommand) -> Result<Exit, CliError> {
     let task = match *command {
         GcCommand::Status => GcTask::Status,

@@ -49,3 +49,18 @@ pub fn licenses(context: &Context) -> Result<Exit, CliError> {
     context.print(&format!("{LICENSE}\n{CRATES}"))?;
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http::api::openapi;
+
+    #[test]
+    fn the_checked_in_openapi_is_that_of_the_table() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/openapi.json");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, openapi::text()).unwrap();
+        }
+        let checked_in = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(checked_in, openapi::text(), "run `make bless` and read the difference");
+    }
+}

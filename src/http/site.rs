@@ -40,6 +40,8 @@ impl Routes for Arc<App> {
             // As MSR has them: load balancers are set to these.
             "/_ping" => named("health", reply::json(StatusCode::OK, &json!({}))),
             "/health" => named("health", self.health()),
+            // `docker search` asks whether there is a registry of the first kind before it asks for api::SEARCH_V1.
+            "/v1/_ping" => named("health", reply::json(StatusCode::OK, &json!({ "standalone": true }))),
             "/metrics" => named("metrics", self.metrics_page(context, &request).await),
             _ if is_for_a_person(&request) => return ui::serve(self, context, request).await,
             _ => return not_found(),

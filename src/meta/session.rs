@@ -97,6 +97,18 @@ pub fn list(
     Ok(sessions)
 }
 
+/// The sessions of an account, the oldest first; of them those that have ended and were not removed yet.
+///
+/// # Errors
+/// [`MetaError`] when the store fails.
+pub fn of_account(tx: &impl Read, account: &str) -> Result<Vec<(SessionHash, SessionRow)>, MetaError> {
+    let mut sessions = Vec::new();
+    for (_, hash) in keys(tx, account)? {
+        sessions.extend(get(tx, &hash)?.map(|row| (hash, row)));
+    }
+    Ok(sessions)
+}
+
 fn index_key(hash: &SessionHash, row: &SessionRow) -> Key {
     Key::new().text(&row.account).u64(row.opened.0).raw(hash)
 }

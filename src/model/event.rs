@@ -192,6 +192,13 @@ pub enum Happening {
         /// Who.
         account: String,
     },
+    /// Somebody ended sessions of the pages, other than by signing out of them.
+    SessionsEnded {
+        /// Whose.
+        account: String,
+        /// How many.
+        sessions: u32,
+    },
     /// A manifest was pulled. Pulls are noted in memory and written down every few minutes, those of the same manifest by
     /// the same name, account, address and program as one; a crash loses what was not written yet.
     Pulled {
@@ -400,6 +407,7 @@ impl Happening {
             Self::Refused { name, .. } | Self::AccountCreated { by_push_to: name, .. } => name.as_ref(),
             Self::PasswordChanged { .. }
             | Self::SignedIn { .. }
+            | Self::SessionsEnded { .. }
             | Self::AccountChanged { .. }
             | Self::AccountDeleted { .. }
             | Self::TeamCreated { .. }
@@ -421,6 +429,7 @@ impl Happening {
         match self {
             Self::PasswordChanged { account }
             | Self::SignedIn { account }
+            | Self::SessionsEnded { account, .. }
             | Self::AccountCreated { account, .. }
             | Self::AccountChanged { account, .. }
             | Self::AccountDeleted { account, .. }

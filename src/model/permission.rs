@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::wrong_name;
 use crate::oci::RepoName;
 
 /// An action on a repository. The first three are the words of Docker's token scopes.
@@ -112,6 +113,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Reads `lab/*` or the name of a repository, as they are shown; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix("/*") {
+            Some(namespace) => wrong_name(namespace).is_none().then(|| Self::Namespace(namespace.to_owned())),
+            None => RepoName::parse(text).ok().map(Self::Repository),
+        }
+    }
+
     /// Whether the repository is there.
     pub fn holds(&self, repo: &RepoName) -> bool {
         match self {

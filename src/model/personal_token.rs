@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::operation::Requirement;
 use super::permission::{Level, Place};
-use crate::base::Timestamp;
+use crate::base::{Timestamp, Uuid};
 use crate::oci::RepoName;
 
 /// What every token begins with, so that scanners find those that leaked; no character of a token means anything to a
@@ -164,6 +164,9 @@ pub struct PersonalToken {
     pub expires: Option<Timestamp>,
     /// Whether it works.
     pub active: bool,
+    /// The form by which it was made: sent again, that makes no second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Uuid>,
 }
 
 impl PersonalToken {

@@ -22,6 +22,7 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
         | Happening::ManifestCollected { .. }
         | Happening::BlobDeleted { .. }
         | Happening::SignedIn { .. }
+        | Happening::SessionsEnded { .. }
         | Happening::Pulled { .. }
         | Happening::Refused { .. }
         | Happening::VisibilityChanged { .. }

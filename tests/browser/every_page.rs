@@ -11,15 +11,25 @@ use crate::pages::{self, Walk, form};
 use crate::stock::stock;
 
 /// Paths that pages lead to and that are no pages: the beginning, the way to trust, what takes a form.
-const NO_PAGES: [&str; 8] = [
+const NO_PAGES: [&str; 18] = [
     "/",
     "/ca.crt",
     "/trust",
     "/account/password",
     "/account/prefs",
+    "/account/sessions/end",
     "/logout",
     "/system/certificate/names",
     "/system/storage/collect",
+    "/users/*/change",
+    "/users/*/password",
+    "/users/*/tokens",
+    "/orgs/*/members",
+    "/orgs/*/teams",
+    "/orgs/*/teams/*/change",
+    "/orgs/*/teams/*/members",
+    "/orgs/*/teams/*/grants",
+    "/r/*/-/access/change",
 ];
 
 /// The key that leads from one thing to the next, and the one that follows a link (W3C, "Keyboard actions").
@@ -89,7 +99,8 @@ in_browser! {
                 one.iter().filter(|word| !other.contains(word)).cloned().collect()
             };
             // What the machine's state changes from one minute to the next, and what records that somebody looks.
-            let moves = ["activity", "system", "system-storage"].contains(&page.name.as_str());
+            let moves = ["account", "account-sessions", "activity", "system", "system-storage"];
+            let moves = moves.contains(&page.name.as_str());
             let (more, less) = (less(&with[at], &without), less(&without, &with[at]));
             if !moves && (!more.is_empty() || !less.is_empty()) {
                 walk.fault(page, format!("with script {more:?}, without {less:?}"));

@@ -33,6 +33,26 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
     for (name, path) in [
         ("welcome", "/welcome"),
         ("account", "/account"),
+        ("account-tokens", "/account/tokens"),
+        ("account-tokens-new", "/account/tokens?new=1"),
+        ("account-sessions", "/account/sessions"),
+        ("users", "/users"),
+        ("users-filtered", "/users?q=ci&show=inactive-users"),
+        ("users-none-fits", "/users?q=nothing-has-this-name"),
+        ("user", "/users/alice"),
+        ("user-inactive", "/users/ci"),
+        ("user-last-admin", "/users/admin"),
+        ("user-delete", "/users/alice/delete"),
+        ("organizations", "/orgs"),
+        ("organization", "/orgs/web"),
+        ("organization-ownerless", "/orgs/empty-handed"),
+        ("organization-delete", "/orgs/empty-handed/delete"),
+        ("organization-delete-refused-by-page", "/orgs/lab/delete"),
+        ("team", "/orgs/lab/teams/dev"),
+        ("team-empty", "/orgs/web/teams/nobody"),
+        ("team-delete", "/orgs/lab/teams/dev/delete"),
+        ("repository-access", "/r/lab/tools/-/access"),
+        ("hostile-access", "/r/lab/hostile/-/access"),
         ("repositories", "/repositories"),
         ("repositories-filtered", "/repositories?q=o&type=application&sort=size"),
         ("repositories-none-fits", "/repositories?q=nothing-has-this-name"),
@@ -43,6 +63,7 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("activity-nothing", "/activity?actor=nobody"),
         ("docs-applications", "/docs/applications"),
         ("docs-accounts", "/docs/accounts"),
+        ("docs-api", "/docs/api"),
         ("system", "/system"),
         ("system-storage", "/system/storage"),
         ("system-certificate", "/system/certificate"),
@@ -67,6 +88,14 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
         ("hostile-activity", "/r/lab/hostile/-/activity"),
     ] {
         page(name, path.to_owned());
+    }
+    for (name, token, steps) in [
+        ("token", &stock.token, &["", "/deactivate", "/revoke"][..]),
+        ("hostile-token", &stock.inactive, &["", "/activate", "/revoke"]),
+    ] {
+        for step in steps {
+            page(&format!("{name}{}", step.replace('/', "-")), format!("/account/tokens/{token}{step}"));
+        }
     }
     page("search-digest", format!("/search?q={}", &stock.image.to_string()[..19]));
     page("search-hostile", format!("/search?q={}", crate::browser::escaped(crate::stock::HOSTILE)));
@@ -111,6 +140,25 @@ pub(crate) fn all(stock: &Stock) -> Vec<Page> {
 /// The form of a path: whatever somebody named is `*`.
 pub(crate) fn form(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if let Some(rest) = path.strip_prefix("/users/") {
+        return rest.split_once('/').map_or("/users/*".to_owned(), |(_, page)| format!("/users/*/{page}"));
+    }
+    if let Some(rest) = path.strip_prefix("/orgs/") {
+        let segments: Vec<&str> = rest.split('/').collect();
+        return match segments.as_slice() {
+            [_] => "/orgs/*".to_owned(),
+            [_, "teams", _] => "/orgs/*/teams/*".to_owned(),
+            [_, "teams", _, page] => format!("/orgs/*/teams/*/{page}"),
+            [_, rest @ ..] => format!("/orgs/*/{}", rest.join("/")),
+            [] => path.to_owned(),
+        };
+    }
+    if let Some(token) = path.strip_prefix("/account/tokens/") {
+        return format!(
+            "/account/tokens/*{}",
+            token.split_once('/').map_or(String::new(), |(_, step)| format!("/{step}"))
+        );
+    }
     let Some(rest) = path.strip_prefix("/r/") else { return path.to_owned() };
     let Some((_, page)) = rest.split_once("/-/") else { return "/r/*".to_owned() };
     let segments: Vec<&str> = page.split('/').collect();

@@ -1,11 +1,13 @@
 //! One thing of each sort that pages tell apart, and one repository in which every field was written by an attacker.
 
+use msr_lite::model::personal_token::MAX_LABEL;
 use msr_lite::oci::Digest;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app_fixture::{App, app_fixture};
 use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, noise, sha256};
+use crate::support::server::ADMIN;
 
 pub(crate) const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -26,10 +28,13 @@ pub(crate) struct Stock {
     pub(crate) untagged: Digest,
     /// The attached SBOM of `lab/tools:image`.
     pub(crate) sbom: Digest,
+    /// The id of an access token that works, and of one that is switched off and has a hostile label.
+    pub(crate) token: String,
+    pub(crate) inactive: String,
 }
 
 /// Pushes all of it: `admin/lab-words` (application and invocation image), `lab/tools` (tags `image`, `multi-arch`,
-/// `plugin`, `chart`, `artifact`, and an SBOM that is attached to the image), `lab/hostile` and the empty `lab/empty`.
+/// `plugin`, `chart`, `artifact`, and an SBOM that is attached to the image), `lab/hostile` and the empty `lab/empty`. Makes two access tokens, a team, and a second session of the administrator.
 pub(crate) async fn stock(lab: &Lab) -> Stock {
     let app = app_fixture(lab).await;
     let image = image(lab, "lab/tools", Some("image"), "amd64", "tools").await;
@@ -55,7 +60,73 @@ pub(crate) async fn stock(lab: &Lab) -> Stock {
     let empty = json!({ "name": "empty", "shortDescription": "", "visibility": "private" });
     let made = lab.request(Method::POST, "/api/v0/repositories/lab").json(&empty).send().await.unwrap();
     assert!(made.status().is_success(), "{}", made.text().await.unwrap());
-    Stock { app, image, untagged, sbom }
+    let (token, inactive) = account(lab);
+    people(lab);
+    sign_in_elsewhere(lab).await;
+    Stock { app, image, untagged, sbom, token, inactive }
+}
+
+/// What the administrator's own account shows; the ids of two access tokens.
+fn account(lab: &Lab) -> (String, String) {
+    let cli = |args: &[&str]| lab.server.cli(args).ok();
+    cli(&["org", "add-member", "lab", ADMIN, "--owner"]);
+    cli(&["team", "add", "lab/dev"]);
+    cli(&["team", "add-member", "lab/dev", ADMIN]);
+    let scope = "lab/tools:read-write,admin/*:read-only,lab/empty:admin,lab/hostile:read-only,other/*:read-only";
+    let made = cli(&["token", "add", ADMIN, "--label", "nightly build", "--scope", scope, "--days", "90"]);
+    let token = made.stdout.lines().next().unwrap().to_owned();
+    lab.server.request("GET", "/v2/").option("--user", &format!("{ADMIN}:{token}")).send().is(200);
+    // As much of it as a label may have.
+    let label: String = HOSTILE.chars().take(MAX_LABEL).collect();
+    cli(&["token", "add", ADMIN, "--label", &label, "--scope", "read-only"]);
+    let listed = cli(&["token", "ls", "--user", ADMIN, "--json"]);
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let ids: Vec<_> = listed.as_array().unwrap().iter().map(|token| token["id"].as_str().unwrap().to_owned()).collect();
+    cli(&["token", "set", &ids[1], "--active", "false"]);
+    (ids[0].clone(), ids[1].clone())
+}
+
+/// Signs the administrator in with another browser, which calls itself something hostile.
+async fn sign_in_elsewhere(lab: &Lab) {
+    let agent: String = HOSTILE.chars().filter(char::is_ascii).collect();
+    let page = lab.client.get(lab.url("/login")).send().await.unwrap();
+    let cookie = page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let text = page.text().await.unwrap();
+    let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let password = crate::browser::escaped(lab.server.password());
+    let form = lab.client.post(lab.url("/login")).header("cookie", cookie).header("user-agent", agent);
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let sent = form.body(format!("csrf={csrf}&username={ADMIN}&password={password}")).send().await.unwrap();
+    // The client has no place for the cookie, and is asked to sign in once more; but not because it was refused.
+    let text = sent.text().await.unwrap();
+    assert!(!text.contains("role=\"alert\""), "{text}");
+}
+
+/// The users `alice` and `ci` (inactive, with access tokens), the organizations `lab`, `web` and `empty-handed`; team
+/// `dev` of `lab` has every kind of right.
+fn people(lab: &Lab) {
+    let label = &HOSTILE[..80];
+    for args in [
+        &["user", "add", "alice", "--full-name", "Alice of the lab"][..],
+        &["user", "add", "ci", "--no-password", "--full-name", "Builds \u{202e}things<b>"],
+        &["token", "add", "ci", "--label", label, "--scope", "lab/tools:read-write,lab/*:read-only"],
+        &["token", "add", "alice", "--label", "laptop", "--days", "30"],
+        &["user", "set", "ci", "--active", "false"],
+        &["org", "add", "web", "--full-name", "The web"],
+        &["org", "add", "empty-handed"],
+        &["org", "add-member", "web", "alice", "--owner"],
+        &["team", "add", "web/nobody"],
+        &["team", "set", "lab/dev", "--description", HOSTILE],
+        &["team", "add", "lab/readers", "--description", "Those who look"],
+        &["team", "add-member", "lab/dev", "alice"],
+        &["team", "add-member", "lab/dev", "ci"],
+        &["access", "grant", "lab/*", "lab/dev", "read-only"],
+        &["access", "grant", "lab/tools", "lab/dev", "read-write"],
+        &["access", "grant", "lab/hostile", "lab/dev", "admin"],
+        &["access", "grant", "lab/tools", "lab/readers", "read-only"],
+    ] {
+        lab.server.cli(args).ok();
+    }
 }
 
 /// Pushes an image and answers its digest.

@@ -29,6 +29,10 @@ impl Client for Buildah<'_> {
         self.run(&["login", "--username", user, "--password", password, &place.authority])
     }
 
+    fn logout(&self, place: &Place) -> Run {
+        self.run(&["logout", &place.authority])
+    }
+
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run {
         let reference = place.reference(image);
         let container = self.run(&["from", "scratch"]).ok();
@@ -39,7 +43,8 @@ impl Client for Buildah<'_> {
 
     fn pull(&self, place: &Place, image: &str) -> Run {
         let reference = place.reference(image);
-        self.run(&["rmi", "--force", &reference]).ok();
+        // There may be none to remove.
+        let _ = self.run(&["rmi", "--force", &reference]);
         self.run(&["pull", &reference])
     }
 

@@ -39,6 +39,8 @@ pub(crate) trait Client {
     fn trust(&self, place: &Place);
     /// Signs in.
     fn login(&self, place: &Place, user: &str, password: &str) -> Run;
+    /// Signs out.
+    fn logout(&self, place: &Place) -> Run;
     /// Makes an image with this content by the client's own means and pushes it.
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run;
     /// Pulls an image of which the client keeps nothing.

@@ -32,6 +32,10 @@ impl Client for Crane<'_> {
         self.run(place, &["auth", "login", "--username", user, "--password", password, &place.authority])
     }
 
+    fn logout(&self, place: &Place) -> Run {
+        self.run(place, &["auth", "logout", &place.authority])
+    }
+
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run {
         let mut layout = Layout::create(&self.lab.scratch(&random_word()));
         layout.image("it", content);

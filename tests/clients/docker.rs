@@ -55,7 +55,7 @@ impl<'lab> Docker<'lab> {
 
     /// What docker keeps of its sign-ins. Not in `~/.docker`: podman and skopeo look there too, and refuse to sign in
     /// where docker keeps a refresh token ("auth file contains an Identity token").
-    fn kept(&self) -> String {
+    pub(crate) fn kept(&self) -> String {
         let file = self.lab.client_path("/home/docker/config.json");
         fs::read_to_string(file).expect("docker keeps its sign-in")
     }
@@ -72,6 +72,10 @@ impl Client for Docker<'_> {
 
     fn login(&self, place: &Place, user: &str, password: &str) -> Run {
         self.run(&["login", "--username", user, "--password", password, &place.authority])
+    }
+
+    fn logout(&self, place: &Place) -> Run {
+        self.run(&["logout", &place.authority])
     }
 
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run {

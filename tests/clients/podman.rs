@@ -29,6 +29,10 @@ impl Client for Podman<'_> {
         self.run(&["login", "--username", user, "--password", password, &place.authority])
     }
 
+    fn logout(&self, place: &Place) -> Run {
+        self.run(&["logout", &place.authority])
+    }
+
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run {
         let reference = place.reference(image);
         self.run(&["import", &client::archive(self.0, content), &reference]).ok();

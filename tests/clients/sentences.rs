@@ -14,3 +14,21 @@ pub(crate) const INVALID_PASSWORD: &str = "invalid username/password";
 
 /// The log line about a client that refused our certificate says what to type there; this is in it.
 pub(crate) const CURE: &str = "/trust.sh";
+
+/// Whoever has not signed in, where that is asked for.
+pub(crate) const NOT_SIGNED_IN: &str = "only those who sign in may";
+
+/// A repository that is not there, or that one may not see: there is no telling.
+pub(crate) const NO_REPOSITORY: &str = "there is no repository";
+
+/// A right that somebody lacks, and who can give it.
+pub(crate) const MAY_NOT_PUSH: &str = "alice may not push to lab/base; ask an owner of lab";
+
+/// A right that the owner of an access token has and the token does not give.
+pub(crate) const TOKEN_TOO_NARROW: &str = "does not allow to push to lab/web; use one that does, or the password";
+
+/// An access token that was switched off or deleted, or whose time is over.
+pub(crate) const DEAD_TOKEN: &str = "the access token does not work: it was deleted or switched off, has expired";
+
+/// What docker keeps instead of a password, after what it was got with has ended.
+pub(crate) const DEAD_REFRESH_TOKEN: &str = "the refresh token is not valid any more; sign in again";

@@ -40,6 +40,10 @@ impl Client for Skopeo<'_> {
         self.run(&["login", "--username", user, "--password", password, &place.authority])
     }
 
+    fn logout(&self, place: &Place) -> Run {
+        self.run(&["logout", &place.authority])
+    }
+
     fn push(&self, place: &Place, image: &str, content: &[u8]) -> Run {
         let mut layout = Layout::create(&self.0.scratch(&random_word()));
         layout.image("it", content);

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::app_fixture::{Client, Wanted, app_fixture, push_app};
 use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, code, descriptor, header, on_each_engine, sha256};
 
-const NEVER: &str = "0001-01-01T00:00:00Z";
+pub(crate) const NEVER: &str = "0001-01-01T00:00:00Z";
 
 impl Lab {
     /// An account that is no administrator, with the administrator's password.
-    async fn add_user(&self, name: &str) {
+    pub(crate) async fn add_user(&self, name: &str) {
         let name = name.to_owned();
         let write = self.server.registry().meta().write(move |tx| {
             let admin = account::get(tx, "admin")?.unwrap();
@@ -25,7 +25,7 @@ impl Lab {
     }
 
     /// A request to `/api/v0` by one of `admin`, another account, or `-` for nobody.
-    async fn ask(&self, who: &str, method: Method, path: &str, body: Option<Value>) -> Response {
+    pub(crate) async fn ask(&self, who: &str, method: Method, path: &str, body: Option<Value>) -> Response {
         let mut request = self.anonymous(method, &format!("/api/v0{path}"));
         if who != "-" {
             request = request.basic_auth(who, Some(&self.password));
@@ -36,7 +36,7 @@ impl Lab {
         request.send().await.unwrap()
     }
 
-    async fn api(&self, path: &str) -> Value {
+    pub(crate) async fn api(&self, path: &str) -> Value {
         let response = self.ask("admin", Method::GET, path, None).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(header(&response, "content-type"), "application/json");
@@ -44,7 +44,7 @@ impl Lab {
     }
 
     /// Sends a body as `admin`.
-    async fn send(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let response = self.ask("admin", method, path, Some(body)).await;
         (response.status(), response.json().await.unwrap())
     }
@@ -68,18 +68,18 @@ impl Lab {
     }
 }
 
-fn error(body: &Value) -> &str {
+pub(crate) fn error(body: &Value) -> &str {
     assert!(!body["errors"][0]["message"].as_str().unwrap().is_empty(), "{body}");
     body["errors"][0]["code"].as_str().unwrap()
 }
 
-fn keys(value: &Value) -> Vec<&str> {
+pub(crate) fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }
 
-fn texts<'v>(rows: &'v Value, key: &str) -> Vec<&'v str> {
+pub(crate) fn texts<'v>(rows: &'v Value, key: &str) -> Vec<&'v str> {
     rows.as_array().unwrap().iter().map(|row| row[key].as_str().unwrap()).collect()
 }
 

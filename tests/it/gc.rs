@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use msr_lite::base::FileId;
 use msr_lite::meta::{Mode, blob, lease, manifest, repo};
-use msr_lite::model::gc::{Freed, Report};
+use msr_lite::model::gc::{Freed, Report, Trigger};
 use msr_lite::oci::Digest;
-use msr_lite::registry::gc::Options;
+use msr_lite::registry::gc::{GcError, Options};
 use msr_lite::registry::trace::TraceEvent::{
     self, Doomed, Forgotten, HeadAnswered, LinkCollected, Published, Purged, RowCollected, SessionBegan,
 };
@@ -101,6 +101,27 @@ fn but_leases(freed: &Freed) -> Freed {
 }
 
 on_each_engine! {
+    async fn a_run_by_hand_waits_for_the_one_that_works(lab) {
+        let unused = lab.push_blob("lab/web", b"not needed").await;
+        let registry = lab.server.registry();
+        let by_hand = || registry.collect_garbage(Options { ignore_leases: true });
+        // The first of these to be polled is at work when the others are.
+        let (scheduled, first, second) =
+            tokio::join!(registry.collect_garbage_for(Duration::from_secs(20)), by_hand(), by_hand());
+        assert_eq!(scheduled.unwrap().unwrap().freed.blobs.count, 0, "it keeps to the lease");
+        let report = first.unwrap();
+        assert_eq!((report.trigger, report.freed.blobs.count), (Trigger::Hand, 1));
+        assert!(!lab.has_row(&unused));
+        // One that waits is enough.
+        let told = second.unwrap_err().to_string();
+        assert!(told.contains("waits until it is over"), "{told}");
+        by_hand().await.unwrap();
+        // And the schedule leaves the work to who does it.
+        let (report, scheduled) = tokio::join!(by_hand(), registry.collect_garbage_for(Duration::from_secs(20)));
+        report.unwrap();
+        assert!(matches!(scheduled, Err(GcError::Busy)));
+    }
+
     async fn what_no_manifest_refers_to_goes_after_its_lease(lab) {
         let (manifest, _) = lab.push_image("lab/kept", "1", &noise(40_000, 1)).await;
         let kept: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();

@@ -82,8 +82,15 @@ impl Lab {
     }
 
     /// Stops the registry and starts another one on the same data; the clock goes on.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same; in between something is done to the data directory.
+    pub(crate) async fn restart_after(mut self, change: impl FnOnce(&Path) + Send + 'static) -> Self {
         self.server.stop().await;
+        let data = self.data.path().to_owned();
+        tokio::task::spawn_blocking(move || change(&data)).await.unwrap();
         self.clock = Clock::manual(self.clock.now());
         self.server = start(self.data.path(), &self.config, &self.clock, self.mode).await;
         self.client = client(&self.server);

@@ -5,12 +5,15 @@
 
 mod activity;
 mod api;
+mod api_accounts;
+mod api_registry;
 mod app_deletion;
 mod app_fixture;
 mod apps;
 mod authorization;
 mod blobs;
 mod catalog;
+mod clients_of_msr;
 mod clock;
 mod full_disk;
 mod gc;
@@ -21,6 +24,7 @@ mod kinds;
 mod limits;
 mod lists;
 mod manifests;
+mod migration;
 mod pages;
 mod referrers;
 mod restart;
@@ -29,3 +33,4 @@ mod rows;
 mod sign_in;
 mod traces;
 mod uploads;
+mod ways_in;

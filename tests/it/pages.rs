@@ -2,16 +2,21 @@
 //!
 //! [`html`] has the checker that every page passes; [`Browser`] does what a browser does with cookies and forms.
 
+mod access;
+mod account;
 mod content;
 mod deleting;
 mod details;
 mod html;
+mod organizations;
+mod people;
 mod shell;
 mod signed_in;
+mod tokens;
+mod users;
 
 use std::collections::BTreeMap;
 
-use msr_lite::meta::account;
 use msr_lite::model::account::Account;
 use reqwest::{Client, Method, StatusCode};
 
@@ -150,11 +155,11 @@ pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
 /// Makes a user who is no administrator and has the password of `admin`.
 pub(crate) async fn add_user(lab: &Lab, name: &str) {
     let meta = lab.server.registry().meta();
-    let admin = meta.read(|tx| account::get(tx, "admin")).unwrap().unwrap();
+    let admin = meta.read(|tx| msr_lite::meta::account::get(tx, "admin")).unwrap().unwrap();
     let id = msr_lite::base::Uuid::random();
     let user = Account { name: name.to_owned(), id, admin: false, initial: false, ..admin };
     let put = meta.write(move |tx| {
-        account::put(tx, &user);
+        msr_lite::meta::account::put(tx, &user);
         Ok::<_, msr_lite::meta::MetaError>(())
     });
     put.await.unwrap();

@@ -27,9 +27,9 @@ use serde_json::Value;
 
 use crate::harness::{Lab, OCI_MANIFEST, code, on_each_engine, sha256};
 
-const PASSWORD: &str = "a password of alice";
+pub(crate) const PASSWORD: &str = "a password of alice";
 
-fn system() -> Actor {
+pub(crate) fn system() -> Actor {
     Actor::system()
 }
 
@@ -37,13 +37,13 @@ fn name(text: &str) -> RepoName {
     RepoName::parse(text).unwrap()
 }
 
-fn at(text: &str) -> Place {
+pub(crate) fn at(text: &str) -> Place {
     Place::Repository(name(text))
 }
 
 impl Lab {
     /// The user `alice` in the team `dev` of the organization `lab`.
-    async fn with_alice(&self) {
+    pub(crate) async fn with_alice(&self) {
         let access = self.server.access();
         let password = Some(Secret::new(PASSWORD.to_owned()));
         let alice = NewAccount { name: "alice".into(), password, ..NewAccount::default() };
@@ -56,7 +56,7 @@ impl Lab {
         access.add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
     }
 
-    async fn give(&self, place: Place, level: Level) {
+    pub(crate) async fn give(&self, place: Place, level: Level) {
         self.server.access().set_grant(&system(), &place, "lab", "dev", level).await.unwrap();
     }
 
@@ -64,7 +64,7 @@ impl Lab {
         self.server.access().remove_grant(&system(), &place, "lab", "dev").await.unwrap();
     }
 
-    async fn by(&self, password: &str, method: Method, path: &str) -> Response {
+    pub(crate) async fn by(&self, password: &str, method: Method, path: &str) -> Response {
         self.anonymous(method, path).basic_auth("alice", Some(password)).send().await.unwrap()
     }
 
@@ -83,7 +83,7 @@ impl Lab {
         ]
     }
 
-    async fn token(&self, scope: TokenScope) -> String {
+    pub(crate) async fn token(&self, scope: TokenScope) -> String {
         let new = NewToken { label: "build".into(), scope, ..NewToken::default() };
         let (text, _) = self.server.access().create_token(&system(), None, "alice", new).await.unwrap();
         text.reveal().clone()
@@ -617,6 +617,7 @@ fn furnish(path: &std::path::Path, [users, organizations, teams, grants]: [usize
             generated_by: GeneratedBy::default(),
             expires: None,
             active: true,
+            form: None,
         };
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&(n as u64).to_be_bytes());

@@ -346,7 +346,7 @@ fn the_lists_agree_with_what_is_stored_strictly() {
 }
 
 /// Makes the store what version 1 would have left.
-fn make_old(engine: &Engine) {
+pub(crate) fn make_old(engine: &Engine) {
     let made = engine.write_blocking(|tx| {
         for table in [
             tables::TAG_ORDER,

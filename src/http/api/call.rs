@@ -44,6 +44,8 @@ pub struct Call<'r> {
     pub path: Parameters,
     /// The repository in the path, where the endpoint's pattern has one.
     pub repo: Option<RepoName>,
+    /// The name of the account or organization in the path, however the path named it; empty where it names none.
+    pub account: String,
     /// The request's body.
     pub body: RequestBody,
 }
@@ -80,6 +82,11 @@ impl Call<'_> {
     /// The repository in the path.
     pub fn repo(&self) -> &RepoName {
         self.repo.as_ref().expect("only endpoints with a repository in their pattern ask for it (table::tests)")
+    }
+
+    /// The account or organization in the path.
+    pub fn account(&self) -> &str {
+        &self.account
     }
 
     /// A parameter of the path.

@@ -45,6 +45,36 @@ pub enum Code {
     NoSuchTag,
     /// No such tag or digest.
     NoSuchRef,
+    /// No such user.
+    NoSuchUser,
+    /// No such team.
+    NoSuchTeam,
+    /// No such access token.
+    NoSuchApiToken,
+    /// A team has no right on a namespace.
+    NoSuchNamespaceTeamAccess,
+    /// A setting of a user that cannot be had.
+    InvalidUserSettings,
+    /// No such job (ours).
+    NoSuchJob,
+    /// No such webhook.
+    NoSuchWebhook,
+    /// No such promotion policy.
+    NoSuchPromotionPolicy,
+    /// No such pruning policy.
+    NoSuchPruningPolicy,
+    /// No such policy of mirroring to elsewhere.
+    NoSuchPushMirroringPolicy,
+    /// No such policy of mirroring from elsewhere.
+    NoSuchPollMirroringPolicy,
+    /// No such content cache.
+    NoSuchContentCache,
+    /// There is no scanner's report.
+    NoScannerReport,
+    /// A setting that cannot be had, or not in this way.
+    InvalidSettings,
+    /// It cannot be done as things stand (ours).
+    Conflict,
     /// There is a repository of this name already.
     RepositoryExists,
     /// A name outside the grammar (ours).
@@ -87,6 +117,21 @@ impl Code {
             Self::NoSuchAccount => ("NO_SUCH_ACCOUNT", StatusCode::NOT_FOUND),
             Self::NoSuchTag => ("NO_SUCH_TAG", StatusCode::NOT_FOUND),
             Self::NoSuchRef => ("NO_SUCH_REF", StatusCode::NOT_FOUND),
+            Self::NoSuchUser => ("NO_SUCH_USER", StatusCode::NOT_FOUND),
+            Self::NoSuchTeam => ("NO_SUCH_TEAM", StatusCode::NOT_FOUND),
+            Self::NoSuchApiToken => ("NO_SUCH_API_TOKEN", StatusCode::NOT_FOUND),
+            Self::NoSuchNamespaceTeamAccess => ("NO_SUCH_NAMESPACE_TEAM_ACCESS", StatusCode::NOT_FOUND),
+            Self::InvalidUserSettings => ("INVALID_USER_SETTINGS", StatusCode::BAD_REQUEST),
+            Self::NoSuchJob => ("NO_SUCH_JOB", StatusCode::NOT_FOUND),
+            Self::NoSuchWebhook => ("NO_SUCH_WEBHOOK", StatusCode::NOT_FOUND),
+            Self::NoSuchPromotionPolicy => ("NO_SUCH_PROMOTION_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPruningPolicy => ("NO_SUCH_PRUNING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPushMirroringPolicy => ("NO_SUCH_PUSH_MIRRORING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchPollMirroringPolicy => ("NO_SUCH_POLL_MIRRORING_POLICY", StatusCode::NOT_FOUND),
+            Self::NoSuchContentCache => ("NO_SUCH_CONTENT_CACHE", StatusCode::NOT_FOUND),
+            Self::NoScannerReport => ("ARTIFACT_SCANNER_REPORT_UNAVAILABLE", StatusCode::NOT_FOUND),
+            Self::InvalidSettings => ("INVALID_SETTINGS", StatusCode::BAD_REQUEST),
+            Self::Conflict => ("CONFLICT", StatusCode::CONFLICT),
             Self::RepositoryExists => ("REPOSITORY_EXISTS", StatusCode::BAD_REQUEST),
             Self::InvalidRepositoryName => ("INVALID_REPOSITORY_NAME", StatusCode::BAD_REQUEST),
             Self::InvalidRepositoryVisibility => ("INVALID_REPOSITORY_VISIBILITY", StatusCode::BAD_REQUEST),
@@ -203,7 +248,8 @@ pub fn access(ctx: &Context, error: &AccessError) -> Reply {
         AccessError::Refused(message) => unauthorized(message),
         AccessError::UnknownAccount(_) => unauthorized(&error.to_string()),
         AccessError::NotFound(message) => said(Code::NoSuchAccount, message),
-        AccessError::Malformed(message) | AccessError::Conflict(message) => said(Code::InvalidParameters, message),
+        AccessError::Conflict(message) => said(Code::Conflict, message),
+        AccessError::Malformed(message) => said(Code::InvalidParameters, message),
         AccessError::Throttled { retry_after } => {
             let mut answer = said(Code::TooManyRequests, &error.to_string());
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));

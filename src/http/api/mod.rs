@@ -1,45 +1,72 @@
-//! MSR's REST interface, `/api/v0`: [`table`] has one row for each endpoint, one file per noun answers, [`error`] gives
+//! MSR's REST interface, `/api/v0`, and that of its accounts, `/enzi/v0`: [`table`] has one row for each endpoint, one file per noun answers, [`error`] gives
 //! statuses and codes. Replies have MSR's keys and, beside them, ours: what a tag is, its pair, an application's members.
 //!
-//! Callers sign in with Basic (name and password) or a bearer token of the token service; cookies are not looked at.
+//! Callers sign in with Basic (name and password) or a bearer token of the token service, or with the token of a
+//! session that `/enzi/v0/id/login` opened; cookies are not looked at.
 
 pub mod call;
+pub mod enzi;
 pub mod error;
 pub(super) mod events;
+mod grants;
+mod imagescan;
+mod index;
+mod jobs;
 mod manifests;
+pub mod openapi;
 pub mod path;
+mod people;
+mod policies;
 mod repositories;
+mod settings;
 pub mod table;
 mod tags;
+mod teams;
+mod tokens;
 mod version;
 
 use std::sync::Arc;
 
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderValue};
 use hyper::{Method, Request};
 
 use self::call::{Call, Outcome, Query};
 use self::error::{Code, Failure};
-use self::table::{Endpoint, Found};
+use self::table::{Endpoint, Found, Need};
 use super::App;
 use super::body::RequestBody;
 use super::reply::{Asker, OperationName, Reply};
 use super::request::{Context, user_agent};
 use super::ui::csrf;
+use crate::access::AccessError;
+use crate::model::Decision;
+use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Verdict;
 
 /// Where it begins.
 pub const PREFIX: &str = "/api/v0";
 
+/// The prefix of a path and what is behind it; `None` for what does not belong here.
+fn split(path: &str) -> Option<(&'static str, &str)> {
+    let behind = |prefix: &'static str| {
+        let rest = path.strip_prefix(prefix)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some((prefix, rest))
+    };
+    behind(PREFIX).or_else(|| behind(enzi::PREFIX))
+}
+
 /// Whether a path belongs to it.
 pub fn is_api(path: &str) -> bool {
-    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == SEARCH_V1 || split(path).is_some()
 }
+
+/// What `docker search` asks, by the path of the first registries.
+pub const SEARCH_V1: &str = "/v1/search";
 
 /// Answers a request to it.
 pub async fn serve(app: &Arc<App>, context: &Context, request: Request<RequestBody>) -> Reply {
-    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
-    let (mut reply, name) = match table::find(request.method(), &path) {
+    let (prefix, path) = split(request.uri().path()).unwrap_or((PREFIX, index::SEARCH));
+    let (mut reply, name) = match table::find(prefix, request.method(), path) {
         Found::Endpoint(endpoint, parameters) => {
             (ask(app, context, endpoint, parameters, request).await, endpoint.name)
         }
@@ -64,7 +91,15 @@ async fn ask(
 ) -> Reply {
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-    let caller = match app.access.authenticate_client(authorization, ctx.client, user_agent(&head.headers)).await {
+    let caller = match session_token(&head.headers) {
+        None => app.access.authenticate_client(authorization, ctx.client, user_agent(&head.headers)).await,
+        Some(token) => match app.access.session(token).await {
+            Ok(Some(session)) => Ok(session.caller),
+            Ok(None) => Err(AccessError::Refused("this session has ended; sign in again".to_owned())),
+            Err(error) => Err(error),
+        },
+    };
+    let caller = match caller {
         Ok(caller) => caller,
         Err(refused) => return error::access(ctx, &refused),
     };
@@ -81,7 +116,7 @@ async fn ask(
         (None, None) => (Code::NotAuthorized, "ask an administrator of this registry for it".to_owned()),
     };
     let query = Query::parse(head.uri.query());
-    let call = Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, body };
+    let call = Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, account: String::new(), body };
     let (actor, named) = (call.actor(), call.path.repository.clone());
     let outcome = carry_out(endpoint, &head.method, call).await;
     if let Err(Failure::Denied(decision)) = &outcome
@@ -112,6 +147,33 @@ async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> 
             Some(repo.map_err(|error| Failure::Said(Code::NoSuchRepository, say(error)))?)
         }
     };
-    call.need(endpoint.needs.requirement(call.repo.as_ref()))?;
+    if matches!(endpoint.needs, Need::Organization(_) | Need::Account(_)) {
+        // Nobody else learns what there is.
+        call.need(Requirement::Account("", AccountAction::See))?;
+        let named = call.path.others.iter().find(|(name, _)| ["organization", "account"].contains(name));
+        if let Some((_, text)) = named {
+            call.account = match name_of(&call, text) {
+                Err(AccessError::UnknownAccount(_)) => {
+                    return Err(Failure::Denied(Decision::new(Verdict::Hidden, "there is no such account")));
+                }
+                account => account?,
+            };
+        }
+    }
+    if let Some(requirement) = endpoint.needs.requirement(call.repo.as_ref(), &call.account) {
+        call.need(requirement)?;
+    }
     (endpoint.handler)(call).await
+}
+
+/// The name of the account that a name, an id or `id:` with an id stands for.
+fn name_of(call: &Call<'_>, text: &str) -> Result<String, AccessError> {
+    call.app.access.resolve(text).map(|account| account.name)
+}
+
+/// The token of a session that was opened by `/enzi/v0/id/login`. Bearer tokens of the token service have dots in them.
+fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    let ours = scheme.eq_ignore_ascii_case("sessiontoken") || scheme.eq_ignore_ascii_case("bearer");
+    Some(token.trim()).filter(|token| ours && !token.is_empty() && !token.contains('.'))
 }

@@ -73,9 +73,14 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
         Ok((found, next, count))
     })
     .await?;
-    let mut types = NamespaceTypes::default();
-    let rows = found.iter().map(|details| repository(&call, &mut types, details)).collect::<Result<Vec<_>, _>>()?;
+    let rows = shown(&call, &found)?;
     Ok(page(&json!({ "repositories": rows }), next.as_ref().map(|Cursor(next)| next.as_str()), count))
+}
+
+/// Repositories as lists show them.
+pub(super) fn shown(call: &Call<'_>, found: &[RepoDetails]) -> Result<Vec<Value>, Failure> {
+    let mut types = NamespaceTypes::default();
+    found.iter().map(|details| repository(call, &mut types, details)).collect()
 }
 
 fn count(

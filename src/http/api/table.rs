@@ -4,10 +4,14 @@ use std::pin::Pin;
 
 use hyper::Method;
 
+use super::PREFIX;
 use super::call::{Call, Outcome};
 use super::path::{self, Parameters};
-use super::{events, manifests, repositories, tags, version};
-use crate::model::operation::Requirement;
+use super::{
+    enzi, events, grants, imagescan, index, jobs, manifests, openapi, policies, repositories, settings, tags, teams,
+    tokens, version,
+};
+use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
 
@@ -35,24 +39,35 @@ pub struct Endpoint {
 /// What a caller must be allowed for an endpoint. Where the body says what exactly is asked, its handler asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// Nothing: signing in and out.
+    Nothing,
     /// Somebody signed in.
     SignedIn,
     /// Signed in, or nobody where everybody may pull; entries are asked for one by one.
     Browse,
+    /// Administering the registry.
+    Admin,
     /// This action on the repository in the path.
     Repository(Action),
+    /// This about the organization in the path (`{organization}`).
+    Organization(OrganizationAction),
+    /// This about the account in the path (`{account}`), or about no one in particular: whoever is signed in may see.
+    Account(AccountAction),
 }
 
 impl Need {
-    /// What the caller must be allowed, for the repository in the path.
-    pub fn requirement(self, repo: Option<&RepoName>) -> Requirement<'_> {
-        match (self, repo) {
+    /// What the caller must be allowed, for the repository or the account in the path; `None` for nothing.
+    pub fn requirement<'r>(self, repo: Option<&'r RepoName>, account: &'r str) -> Option<Requirement<'r>> {
+        Some(match (self, repo) {
+            (Self::Nothing, _) => return None,
             (Self::Repository(action), Some(repo)) => Requirement::Repository(repo, action),
             (Self::Browse, _) => Requirement::Browse,
             (Self::SignedIn, _) => Requirement::SignedIn,
-            // No row has this (tests); nobody but an administrator could reach it.
-            (Self::Repository(_), None) => Requirement::Admin,
-        }
+            (Self::Organization(action), _) => Requirement::Organization(account, action),
+            (Self::Account(action), _) => Requirement::Account(account, action),
+            // No row has the second (tests); nobody but an administrator could reach it.
+            (Self::Admin, _) | (Self::Repository(_), None) => Requirement::Admin,
+        })
     }
 }
 
@@ -67,22 +82,23 @@ pub struct Parameter {
     pub about: &'static str,
 }
 
-const fn parameter(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
+pub(super) const fn parameter(name: &'static str, kind: &'static str, about: &'static str) -> Parameter {
     Parameter { name, kind, about }
 }
 
-const PAGE_START: Parameter = parameter("pageStart", "string", "X-Next-Page-Start of the page before");
-const PAGE_SIZE: Parameter = parameter("pageSize", "integer", "entries of a page: 10 by default, at most 1000");
-const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
-const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
-const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
+pub(super) const PAGE_START: Parameter = parameter("pageStart", "string", "X-Next-Page-Start of the page before");
+pub(super) const PAGE_SIZE: Parameter =
+    parameter("pageSize", "integer", "entries of a page: 10 by default, at most 1000");
+pub(super) const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
+pub(super) const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
+pub(super) const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
 const INCLUDE_MANIFESTS: Parameter = parameter("includeManifests", "boolean", "whether each tag shows its manifest");
 const FORCE: Parameter =
     parameter("force", "boolean", "although an application needs it; for administrators, and on record");
 const WITH_INVOCATION: Parameter =
     parameter("withInvocation", "boolean", "with an application, its invocation image's tag as well");
 
-const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
+pub(super) const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
 
 const EVENTS: &[Parameter] = &[
     PAGE_START,
@@ -96,17 +112,63 @@ const EVENTS: &[Parameter] = &[
     parameter("result", "string", "only what was done, or what was refused"),
 ];
 
-const PULL: Need = Need::Repository(Action::Pull);
+pub(super) const PULL: Need = Need::Repository(Action::Pull);
+pub(super) const PUSH: Need = Need::Repository(Action::Push);
 const DELETE: Need = Need::Repository(Action::Delete);
-const ADMINISTER: Need = Need::Repository(Action::Administer);
+pub(super) const ADMINISTER: Need = Need::Repository(Action::Administer);
+
+/// One row.
+pub(super) const fn row(
+    method: Method,
+    path: &'static str,
+    name: &'static str,
+    needs: Need,
+    about: &'static str,
+    query: &'static [Parameter],
+    handler: for<'r> fn(Call<'r>) -> Answer<'r>,
+) -> Endpoint {
+    Endpoint { method, path, name, needs, about, query, handler }
+}
 
 /// An answer that waits for nothing.
-fn at_once<'r>(outcome: Outcome) -> Answer<'r> {
+pub(super) fn at_once<'r>(outcome: Outcome) -> Answer<'r> {
     Box::pin(std::future::ready(outcome))
 }
 
-/// The endpoints.
-pub static TABLE: &[Endpoint] = &[
+/// The whole table: every part with the prefix that its paths stand behind. The parts stand beside what answers them.
+pub static PARTS: &[(&str, &[Endpoint])] = &[
+    (PREFIX, TABLE),
+    (PREFIX, index::ROWS),
+    (PREFIX, settings::ROWS),
+    (PREFIX, jobs::ROWS),
+    (PREFIX, grants::ROWS),
+    (PREFIX, tokens::ROWS),
+    (enzi::PREFIX, enzi::ROWS),
+    (enzi::PREFIX, teams::ROWS),
+    (PREFIX, imagescan::ROWS),
+    (PREFIX, policies::ROWS),
+    (PREFIX, policies::PROMOTION),
+    (PREFIX, policies::PRUNING),
+    (PREFIX, policies::PUSH_MIRRORING),
+    (PREFIX, policies::POLL_MIRRORING),
+];
+
+/// Every endpoint with its prefix.
+pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static Endpoint)> {
+    PARTS.iter().flat_map(|(prefix, rows)| rows.iter().map(|row| (*prefix, row)))
+}
+
+/// Repositories and what is in them.
+static TABLE: &[Endpoint] = &[
+    Endpoint {
+        method: Method::GET,
+        path: "/openapi.json",
+        name: "api_get_openapi",
+        needs: Need::SignedIn,
+        about: "This interface as OpenAPI describes it",
+        query: &[],
+        handler: |_| at_once(Ok(openapi::get())),
+    },
     Endpoint {
         method: Method::GET,
         path: "/admin/version",
@@ -246,10 +308,11 @@ pub enum Found {
     Nothing,
 }
 
-/// Finds the endpoint for a method and a path behind the prefix.
-pub fn find(method: &Method, path: &str) -> Found {
+/// Finds the endpoint for a method and a path behind its prefix.
+pub fn find(prefix: &str, method: &Method, path: &str) -> Found {
     let path = path::segments(path);
-    let fitting = TABLE.iter().filter_map(|endpoint| Some((endpoint, path::fit(endpoint.path, &path)?)));
+    let rows = endpoints().filter(|(of, _)| *of == prefix);
+    let fitting = rows.filter_map(|(_, endpoint)| Some((endpoint, path::fit(endpoint.path, &path)?)));
     let mut fitting: Vec<_> = fitting.collect();
     let length = |endpoint: &Endpoint| endpoint.path.split('/').count();
     let longest = fitting.iter().map(|(endpoint, _)| length(endpoint)).max().unwrap_or_default();
@@ -273,7 +336,7 @@ mod tests {
     use super::*;
 
     fn found(method: &Method, path: &str) -> String {
-        match find(method, path) {
+        match find(PREFIX, method, path) {
             Found::Endpoint(endpoint, _) => endpoint.name.to_owned(),
             Found::Method(allowed) => allowed,
             Found::Nothing => "nothing".to_owned(),
@@ -283,12 +346,20 @@ mod tests {
     #[test]
     fn rows_are_whole_and_each_stands_once() {
         let (mut names, mut places) = (HashSet::new(), HashSet::new());
-        for Endpoint { method, path, name, needs, about, query, .. } in TABLE {
-            assert!(names.insert(name) && places.insert((method, path)), "{name}");
-            assert!(name.starts_with("api_") && path.starts_with('/') && !path.ends_with('/'), "{name}");
+        for (prefix, Endpoint { method, path, name, needs, about, query, .. }) in endpoints() {
+            assert!(names.insert(name) && places.insert((prefix, method, path)), "{name}");
+            let family = if prefix == PREFIX { "api_" } else { "enzi_" };
+            assert!(name.starts_with(family) && path.starts_with('/') && !path.ends_with('/'), "{name}");
             assert!(!about.is_empty() && !about.ends_with('.'), "{name}");
             let has_repository = path.contains(path::REPOSITORY);
             assert_eq!(has_repository, matches!(needs, Need::Repository(_)), "{name}: right and path go together");
+            let names = |parameter: &str| path.split('/').any(|segment| segment == parameter);
+            assert_eq!(
+                names("{organization}"),
+                matches!(needs, Need::Organization(_)),
+                "{name}: right and path go together"
+            );
+            assert!(!matches!(needs, Need::Account(AccountAction::Manage)) || names("{account}"), "{name}: whose");
             assert!(query.iter().all(|parameter| ["string", "integer", "boolean"].contains(&parameter.kind)), "{name}");
             let reads = [Method::GET].contains(method);
             assert!(

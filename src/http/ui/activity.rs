@@ -343,6 +343,7 @@ fn what(event: &Event) -> String {
         Happening::BlobDeleted { .. } => "deleted the blob",
         Happening::PasswordChanged { .. } => "changed the password of",
         Happening::SignedIn { .. } => "signed in as",
+        Happening::SessionsEnded { .. } => "ended sessions of",
         Happening::Pulled { .. } => "pulled",
         Happening::AccountCreated { kind: AccountKind::Organization, .. } => "made the organization",
         Happening::AccountCreated { .. } => "made the account",

@@ -130,8 +130,8 @@ impl Asked {
 }
 
 /// Fails unless the caller may delete here, now that something is to be deleted.
-fn check(visit: &Visit<'_>, repo: &RepoName) -> Result<(), Failure> {
-    let decision = visit.app.access.decide(&visit.caller, Requirement::Repository(repo, Action::Delete));
+fn check(visit: &Visit<'_>, repo: &RepoName, action: Action) -> Result<(), Failure> {
+    let decision = visit.app.access.decide(&visit.caller, Requirement::Repository(repo, action));
     match decision.verdict {
         Verdict::Allowed => Ok(()),
         Verdict::NeedsSignIn => Err(Failure::SignIn),
@@ -170,7 +170,7 @@ async fn serve(visit: &Visit<'_>, repo: &RepoName, action: String, references: V
     if visit.is_get() {
         return page(visit, repo, action, &references, asked, StatusCode::OK, None).await;
     }
-    check(visit, repo)?;
+    check(visit, repo, Action::Delete)?;
     let (mut refused, mut last) = (Vec::new(), None);
     for item in plans(visit, repo, &references, asked).await?.items {
         if !visit.form.all("digest").any(|digest| digest == item.digest.to_string()) {
@@ -325,7 +325,7 @@ pub(super) async fn repository(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
     if visit.is_get() {
         return page(StatusCode::OK, None);
     }
-    check(visit, repo)?;
+    check(visit, repo, Action::Administer)?;
     if visit.form.get("name") != Some(repo.as_str()) {
         let words = "What was typed is not the repository's name; nothing was deleted.".to_owned();
         return page(StatusCode::BAD_REQUEST, Some(words));

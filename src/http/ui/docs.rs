@@ -1,4 +1,4 @@
-//! The guides, which are part of the program.
+//! The guides, which are part of the program, and the endpoints of the REST interface, of its table.
 
 use std::sync::LazyLock;
 
@@ -9,6 +9,8 @@ use super::Visit;
 use super::markdown;
 use super::page::{Frame, Nav, render};
 use super::routes::Guide;
+use crate::http::api::openapi;
+use crate::http::api::table::PARTS;
 use crate::http::reply::Reply;
 
 static APPLICATIONS: LazyLock<String> = LazyLock::new(|| html(include_str!("../../../docs/applications.md")));
@@ -35,4 +37,54 @@ pub(super) fn serve(visit: &Visit<'_>, guide: Guide) -> Reply {
         Guide::Accounts => ("Accounts and rights", &*ACCOUNTS),
     };
     render(StatusCode::OK, &DocsPage { frame: visit.frame(title, Nav::Elsewhere), html })
+}
+
+/// One endpoint, as the page shows it.
+struct Line {
+    method: &'static str,
+    path: String,
+    about: &'static str,
+    needs: &'static str,
+    query: Vec<(&'static str, &'static str)>,
+}
+
+/// Endpoints that begin with the same word.
+struct Group {
+    name: String,
+    lines: Vec<Line>,
+}
+
+static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
+    let mut groups: Vec<Group> = Vec::new();
+    for (prefix, rows) in PARTS {
+        for row in *rows {
+            let word = row.path.split('/').nth(1).unwrap_or_default();
+            let name = format!("{prefix}/{word}");
+            let line = Line {
+                method: row.method.as_str(),
+                path: openapi::path(prefix, row),
+                about: row.about,
+                needs: openapi::need(row.needs),
+                query: row.query.iter().map(|parameter| (parameter.name, parameter.about)).collect(),
+            };
+            match groups.iter_mut().find(|group| group.name == name) {
+                Some(group) => group.lines.push(line),
+                None => groups.push(Group { name, lines: vec![line] }),
+            }
+        }
+    }
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups
+});
+
+#[derive(Template)]
+#[template(path = "interface.html")]
+struct InterfacePage {
+    frame: Frame,
+    groups: &'static [Group],
+}
+
+/// `/docs/api`.
+pub(super) fn interface(visit: &Visit<'_>) -> Reply {
+    render(StatusCode::OK, &InterfacePage { frame: visit.frame("REST interface", Nav::Elsewhere), groups: &GROUPS })
 }

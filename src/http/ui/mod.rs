@@ -43,36 +43,48 @@ mod manifest;
 mod manifest_header;
 pub mod markdown;
 mod multi_arch;
+mod organization;
+mod organizations;
 pub mod page;
+mod people;
 pub mod pull_commands;
 mod raw;
 mod referrers;
 mod repositories;
 mod repository;
+mod repository_access;
 pub mod routes;
 mod search;
 pub mod session;
+mod sessions;
 mod settings;
 mod shown;
 mod storage;
 mod system;
 mod tags;
+mod team;
+mod tokens;
 mod trusting;
+mod user;
+mod users;
 mod welcome;
 pub mod words;
 
 pub use errors::Failure;
 pub use form::Fields;
 pub use page::{Frame, Nav, Theme, render};
-pub use routes::{Guide, ManifestPage, Need, PageRequest, RepositoryPage};
+pub use routes::{
+    Guide, ManifestPage, Need, OrganizationPage, PageRequest, RepositoryPage, TeamPage, TokenPage, UserPage,
+};
 
 /// What a view ends with.
 pub type Outcome = Result<Reply, Failure>;
 
 /// Whether a path is one of the pages' (or of their assets).
 pub fn is_page(path: &str) -> bool {
-    const EXACT: [&str; 8] = ["/", "/activity", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs"];
-    const UNDER: [&str; 5] = ["/r/", "/a/", "/system", "/account", "/docs/"];
+    const EXACT: [&str; 10] =
+        ["/", "/activity", "/welcome", "/login", "/logout", "/repositories", "/search", "/docs", "/users", "/orgs"];
+    const UNDER: [&str; 7] = ["/r/", "/a/", "/system", "/account", "/docs/", "/users/", "/orgs/"];
     EXACT.contains(&path) || UNDER.iter().any(|under| path.starts_with(under))
 }
 
@@ -190,10 +202,17 @@ impl Visit<'_> {
                 match decision.verdict {
                     Verdict::Allowed => Ok(()),
                     Verdict::NeedsSignIn => Err(Failure::SignIn),
+                    // Whose account there is is nobody's business but the administrators'.
+                    Verdict::Forbidden if matches!(requirement, Requirement::Account(..)) => {
+                        Err(Failure::NotFound(NO_USER.to_owned()))
+                    }
                     Verdict::Forbidden | Verdict::NeedsWiderToken => {
                         Err(Failure::Forbidden(errors::sentence(&decision.because)))
                     }
                     // The same words whether it exists or not.
+                    Verdict::Hidden if matches!(requirement, Requirement::Organization(..)) => {
+                        Err(Failure::NotFound(NO_ORGANIZATION.to_owned()))
+                    }
                     Verdict::Hidden => Err(Failure::NotFound(NO_REPOSITORY.to_owned())),
                 }
             }
@@ -203,6 +222,9 @@ impl Visit<'_> {
 
 const NO_REPOSITORY: &str =
     "There is no repository of this name that you may see. Check the name, or ask an administrator for it.";
+const NO_ORGANIZATION: &str =
+    "There is no organization of this name that you may see. Check the name, or ask an administrator for it.";
+const NO_USER: &str = "There is no user of this name that you may see. Check the name, or ask an administrator for it.";
 const NO_PAGE: &str = "There is no page at this address.";
 
 /// 303: where to go on after a form, or instead of this page. `path` is one of ours.
@@ -338,6 +360,10 @@ async fn admit(
         PageRequest::Account => account::serve(visit),
         PageRequest::Password => account::change_password(visit).await,
         PageRequest::Preferences => account::preferences(visit),
+        PageRequest::Tokens => tokens::serve(visit).await,
+        PageRequest::Token(token, page) => tokens::one(visit, token, *page).await,
+        PageRequest::Sessions => sessions::serve(visit),
+        PageRequest::EndSessions => sessions::end(visit).await,
         PageRequest::System => system::serve(visit),
         PageRequest::Storage => storage::serve(visit).await,
         PageRequest::Collect => Ok(storage::collect(visit)),
@@ -345,7 +371,15 @@ async fn admit(
         PageRequest::AddName => certificate::add_name(visit).await,
         PageRequest::About => Ok(about::serve(visit)),
         PageRequest::Docs(guide) => Ok(docs::serve(visit, *guide)),
+        PageRequest::Interface => Ok(docs::interface(visit)),
         PageRequest::Activity => activity::serve(visit, None).await,
+        PageRequest::Users => users::serve(visit).await,
+        PageRequest::User(name, page) => user::serve(visit, name, *page).await,
+        PageRequest::Organizations => organizations::serve(visit).await,
+        PageRequest::Organization(name, OrganizationPage::Team(team, page)) => {
+            team::serve(visit, name, team, *page).await
+        }
+        PageRequest::Organization(name, page) => organization::serve(visit, name, page).await,
         PageRequest::Repositories | PageRequest::Search | PageRequest::Repository(..) => content::serve(visit).await,
     }
 }

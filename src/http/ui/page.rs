@@ -34,6 +34,8 @@ pub enum Nav {
     Activity,
     /// The registry itself.
     System,
+    /// Users and organizations.
+    People,
     /// Who is signed in.
     Account,
 }

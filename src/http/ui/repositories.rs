@@ -7,6 +7,7 @@ use super::list_query::{Choice, Heading, ListQuery};
 use super::page::{Frame, Nav, render};
 use super::routes::repository_path;
 use super::{Failure, Outcome, Visit, errors, kind_words, redirect};
+use crate::access::Anonymous;
 use crate::base::Timestamp;
 use crate::http::reply::Reply;
 use crate::model::Action;
@@ -79,6 +80,20 @@ pub(super) const fn visibility_word(visibility: Visibility) -> &'static str {
     match visibility {
         Visibility::Private => "private",
         Visibility::Public => "public",
+    }
+}
+
+/// What it means, as the registry is set.
+pub(super) const fn visibility_meaning(anonymous: Anonymous) -> &'static str {
+    match anonymous {
+        Anonymous::None => {
+            "Whoever is signed in may pull from a public repository, and nobody else: the setting anonymous is \"none\". From \
+             a private one only those with rights on it may."
+        }
+        Anonymous::PublicRepositories => {
+            "Everybody may pull from a public repository, also who is not signed in: the setting anonymous is \
+             \"public-repositories\". From a private one only those with rights on it may."
+        }
     }
 }
 

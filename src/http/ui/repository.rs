@@ -10,7 +10,6 @@ use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Outcome, Visit, kind_words, markdown};
 use crate::base::Timestamp;
 use crate::model::Action;
-use crate::model::operation::Requirement;
 use crate::oci::{Reference, RepoName, Tag};
 use crate::registry::repos::RepoDetails;
 use crate::registry::tags::TagEntry;
@@ -22,6 +21,7 @@ pub(super) enum Tab {
     Tags,
     Activity,
     Settings,
+    Access,
     /// A page behind one of them.
     Other,
 }
@@ -39,17 +39,21 @@ pub(super) struct Head {
     pub(super) because: String,
     pub(super) may_push: bool,
     pub(super) may_delete: bool,
+    pub(super) may_administer: bool,
+    /// Whether somebody is signed in, whom it can be told why.
+    pub(super) signed_in: bool,
 }
 
 impl Head {
     pub(super) fn new(visit: &Visit<'_>, details: &RepoDetails, tab: Tab) -> Self {
         let entry = &details.entry;
-        let decide = |action| visit.app.access.decide(&visit.caller, Requirement::Repository(&entry.name, action));
-        let [pull, push, delete] = [Action::Pull, Action::Push, Action::Delete].map(decide);
-        let (permission, because) = match (push.allowed(), delete.allowed()) {
-            (_, true) => ("admin", &delete.because),
-            (true, false) => ("read-write", &push.because),
-            (false, false) => ("read-only", &pull.because),
+        let right = visit.app.access.right(&visit.caller, &entry.name).unwrap_or_default();
+        let may = |action| right.as_ref().is_some_and(|right| right.level.allows(action));
+        let [may_push, may_delete, may_administer] = [Action::Push, Action::Delete, Action::Administer].map(may);
+        let (permission, because) = match right {
+            Some(right) => (right.level.as_str(), right.because.into_owned()),
+            // It was allowed to look a moment ago.
+            None => ("none", "it has just been taken away".to_owned()),
         };
         Self {
             name: entry.name.clone(),
@@ -59,9 +63,11 @@ impl Head {
             tags: entry.tags,
             size: entry.size,
             permission,
-            because: because.to_string(),
-            may_push: push.allowed(),
-            may_delete: delete.allowed(),
+            because,
+            may_push,
+            may_delete,
+            may_administer,
+            signed_in: visit.caller.is_signed_in(),
         }
     }
 
@@ -78,7 +84,11 @@ impl Head {
     pub(super) fn is(&self, tab: &str) -> bool {
         matches!(
             (self.tab, tab),
-            (Tab::Info, "info") | (Tab::Tags, "tags") | (Tab::Activity, "activity") | (Tab::Settings, "settings")
+            (Tab::Info, "info")
+                | (Tab::Tags, "tags")
+                | (Tab::Activity, "activity")
+                | (Tab::Settings, "settings")
+                | (Tab::Access, "access")
         )
     }
 }

@@ -4,12 +4,10 @@ use askama::Template;
 use hyper::StatusCode;
 
 use super::page::{Frame, Nav, render};
-use super::repositories::{read_visibility, visibility_word};
+use super::repositories::{read_visibility, visibility_meaning, visibility_word};
 use super::repository::{Head, Tab, api_path};
 use super::routes::repository_path;
 use super::{Outcome, Visit, errors, redirect};
-use crate::model::Caller;
-use crate::model::operation::Requirement;
 use crate::oci::RepoName;
 use crate::registry::RegistryError;
 use crate::registry::repos::{LONG_DESCRIPTION, RepoChange, SHORT_DESCRIPTION};
@@ -22,8 +20,8 @@ struct SettingsPage {
     description: String,
     readme: String,
     visibility: &'static str,
-    /// Whether those who have not signed in may pull, wherever.
-    anonymous: bool,
+    /// What the visibility means today.
+    meaning: &'static str,
     longest: usize,
     largest: u64,
     saved: bool,
@@ -68,7 +66,7 @@ fn page(
         visibility: visibility_word(typed.visibility.unwrap_or(details.entry.visibility)),
         description: typed.short_description.unwrap_or(details.entry.short_description),
         readme: typed.long_description.unwrap_or(details.long_description),
-        anonymous: visit.app.access.decide(&Caller::anonymous(), Requirement::Catalog).allowed(),
+        meaning: visibility_meaning(visit.app.access.anonymous()),
         longest: SHORT_DESCRIPTION,
         largest: LONG_DESCRIPTION as u64,
         saved: visit.query.get("done") == Some("saved"),

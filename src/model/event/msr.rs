@@ -155,6 +155,7 @@ pub fn words(event: &Event) -> Words {
         }
         Happening::PasswordChanged { account } => plain(Verb::Update, "PASSWORD_CHANGED", Account, account),
         Happening::SignedIn { account } => plain(Verb::Create, "SIGN_IN", Account, account),
+        Happening::SessionsEnded { account, .. } => plain(Verb::Delete, "SESSIONS_ENDED", Account, account),
         Happening::Pulled { name, tag: Some(tag), digest, .. } => {
             make(Verb::Get, "TAG_PULL", Tag, digest.to_string(), format!("{name}:{tag}"))
         }
@@ -269,6 +270,7 @@ mod tests {
             (Happening::BlobDeleted { name: name.clone(), digest }, "DELETE BLOB_DELETE BLOB lab/app@"),
             (Happening::PasswordChanged { account: account() }, "UPDATE PASSWORD_CHANGED ACCOUNT alice"),
             (Happening::SignedIn { account: account() }, "CREATE SIGN_IN ACCOUNT alice"),
+            (Happening::SessionsEnded { account: account(), sessions: 2 }, "DELETE SESSIONS_ENDED ACCOUNT alice"),
             (
                 Happening::Pulled { name: name.clone(), tag: Some(tag()), digest, times: 2, since },
                 "GET TAG_PULL TAG lab/app:1.0",

@@ -47,8 +47,11 @@ pub struct Options {
 /// Why there was no run.
 #[derive(Debug, thiserror::Error)]
 pub enum GcError {
-    /// One is going on.
-    #[error("a collection is running already; msr-lite gc status shows how far it is")]
+    /// One is going on, and for a run that a person begins: another one waits for it already.
+    #[error(
+        "a collection is running, and another one that was asked for waits until it is over; msr-lite gc status shows how \
+         far it is"
+    )]
     Busy,
     /// It ended early. What it did stands, and the next run goes on.
     #[error(transparent)]
@@ -60,6 +63,9 @@ pub enum GcError {
 pub struct Collector {
     /// Held by whoever runs; holds the scheduled run that was put off to let other jobs work.
     run: tokio::sync::Mutex<Option<Run>>,
+    /// Held by the person's run that waits for `run`. One is enough: it has not begun yet, so it finds all that a second
+    /// one would find, unless only that one is to ignore leases; then the person asks again.
+    waiting: tokio::sync::Mutex<()>,
     progress: Mutex<Option<Progress>>,
     counts: Counts,
 }
@@ -128,12 +134,17 @@ impl Drop for Shown<'_> {
 }
 
 impl Registry {
-    /// One whole run, begun by a person. Dropping the future ends it at the step it is in.
+    /// One whole run, begun by a person. Waits while another one works: that one has already passed some of what was
+    /// deleted just before, and may keep to leases that this one is to ignore. Dropping the future ends it at the step it
+    /// is in.
     ///
     /// # Errors
-    /// [`GcError`].
+    /// [`GcError`]; [`GcError::Busy`] when another one waits already.
     pub async fn collect_garbage(&self, options: Options) -> Result<Report, GcError> {
-        let _one = self.collector().run.try_lock().map_err(|_| GcError::Busy)?;
+        let collector = self.collector();
+        let turn = collector.waiting.try_lock().map_err(|_| GcError::Busy)?;
+        let _one = collector.run.lock().await;
+        drop(turn);
         let run = Run::new(self, options, Trigger::Hand);
         match self.go_on(run, None).await? {
             Going::Done(report) => Ok(report),
@@ -145,7 +156,7 @@ impl Registry {
     /// when somebody runs one by hand.
     ///
     /// # Errors
-    /// [`RegistryError`]; the next call begins anew.
+    /// [`GcError`]; the next call begins anew.
     pub async fn collect_garbage_for(&self, limit: Duration) -> Result<Option<Report>, GcError> {
         let mut slot = self.collector().run.try_lock().map_err(|_| GcError::Busy)?;
         let run = slot.take().unwrap_or_else(|| Run::new(self, Options::default(), Trigger::Schedule));

@@ -4,13 +4,14 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use msr_lite::meta::{Mode, account};
+use msr_lite::meta::{MetaError, Mode, Read, account, tables};
 use msr_lite::oci::Digest;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::api_accounts::PASSWORD;
 use crate::harness::{Lab, OCI_INDEX, OCI_MANIFEST, descriptor, header, noise, on_each_engine, sha256};
-use crate::pages::{Browser, add_user};
+use crate::pages::{Browser, add_user, encoded};
 
 /// A request by a user, or by nobody (`-`).
 async fn ask(lab: &Lab, who: &str, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Response {
@@ -472,4 +473,183 @@ async fn quay_2024_9683_no_password_is_cut() {
     for wrong in [long[..72].to_owned(), long[..long.len() - 1].to_owned(), format!("{long}x")] {
         assert_eq!(ping(wrong).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
+}
+
+/// `alice` in the team `web` of the organization `lab`, which may push to `lab/app`.
+async fn in_a_team(lab: &Lab) {
+    lab.people().await;
+    lab.push_image("lab/app", "1", b"the layer of the lab").await;
+    lab.done(Method::POST, "/accounts", Some(json!({ "name": "alice", "password": PASSWORD })), 201).await;
+    lab.done(Method::PUT, "/accounts/lab/teams/web/members/alice", Some(json!({})), 200).await;
+    let level = Some(json!({ "accessLevel": "read-write" }));
+    lab.done(Method::PUT, "/api/v0/repositories/lab/app/teamAccess/web", level, 200).await;
+}
+
+async fn personal_token(lab: &Lab, scope: Value) -> String {
+    let asked = json!({ "tokenLabel": "of a test", "scope": scope });
+    let made = lab.enzi("alice", Method::POST, "/api/v0/api_tokens", Some(asked)).await;
+    made.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned()
+}
+
+async fn by_alice(lab: &Lab, password: &str, method: Method, path: &str) -> u16 {
+    let request = lab.anonymous(method, path).basic_auth("alice", Some(password));
+    request.send().await.unwrap().status().as_u16()
+}
+
+on_each_engine! {
+    // Who leaves a team, or a team that loses a right, has none of it at the next request, by whatever was shown before.
+    async fn zot_cve_2025_23208_what_is_taken_away_is_gone(lab) {
+        in_a_team(&lab).await;
+        let scope = "/auth/token?service=msr-lite&scope=repository:lab/app:pull,push";
+        let signed = lab.anonymous(Method::GET, scope).basic_auth("alice", Some(PASSWORD)).send().await.unwrap();
+        let bearer = signed.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let personal = personal_token(&lab, json!("all")).await;
+        let mut browser = Browser::new(&lab);
+        assert_eq!(browser.sign_in("alice", PASSWORD).await.status, StatusCode::SEE_OTHER);
+        let mut looks = async || {
+            let path = "/v2/lab/app/manifests/1";
+            [
+                by_alice(&lab, PASSWORD, Method::GET, path).await,
+                by_alice(&lab, &personal, Method::GET, path).await,
+                with_token(&lab, &bearer, Method::GET, path).await.as_u16(),
+                with_token(&lab, &bearer, Method::POST, "/v2/lab/app/blobs/uploads/").await.as_u16(),
+                browser.get("/r/lab/app").await.status.as_u16(),
+            ]
+        };
+        assert_eq!(looks().await, [200, 200, 200, 202, 200]);
+        let member = "/accounts/lab/teams/web/members/alice";
+        lab.done(Method::DELETE, member, None, 204).await;
+        assert_eq!(looks().await, [404, 404, 404, 404, 404]);
+        lab.done(Method::PUT, member, Some(json!({})), 200).await;
+        assert_eq!(looks().await, [200, 200, 200, 202, 200]);
+        let level = |level: &str| Some(json!({ "accessLevel": level }));
+        let access = "/api/v0/repositories/lab/app/teamAccess/web";
+        lab.done(Method::PUT, access, level("read-only"), 200).await;
+        assert_eq!(looks().await, [200, 200, 200, 403, 200]);
+        lab.done(Method::DELETE, access, None, 204).await;
+        assert_eq!(looks().await, [404, 404, 404, 404, 404]);
+        lab.done(Method::PUT, access, level("read-write"), 200).await;
+        lab.done(Method::DELETE, "/accounts/lab/teams/web", None, 204).await;
+        assert_eq!(looks().await, [404, 404, 404, 404, 404]);
+    }
+
+    // A token gives what its scope says and nothing beside: no other repository, no account, no other token.
+    async fn quay_2024_5891_a_token_is_as_narrow_as_it_says(lab) {
+        in_a_team(&lab).await;
+        lab.push_image("alice/app", "1", b"the layer of alice").await;
+        let narrow = personal_token(&lab, json!(["lab/app:read-only"])).await;
+        let me = "/enzi/v0/accounts/alice";
+        for (method, path, expected) in [
+            (Method::GET, "/v2/lab/app/manifests/1", 200),
+            (Method::POST, "/v2/lab/app/blobs/uploads/", 403),
+            (Method::DELETE, "/v2/lab/app/manifests/1", 403),
+            (Method::GET, "/v2/alice/app/manifests/1", 404),
+            (Method::GET, "/api/v0/api_tokens", 403),
+            (Method::POST, "/api/v0/api_tokens", 403),
+            (Method::GET, "/enzi/v0/accounts", 403),
+            (Method::GET, me, 403),
+            (Method::PATCH, me, 403),
+        ] {
+            assert_eq!(by_alice(&lab, &narrow, method.clone(), path).await, expected, "{method} {path}");
+        }
+        // No wider by way of the token service.
+        let scope = "/auth/token?service=msr-lite&scope=repository:lab/app:pull,push&scope=repository:alice/app:pull";
+        let wide = lab.anonymous(Method::GET, scope).basic_auth("alice", Some(&narrow)).send().await.unwrap();
+        let wide = wide.json::<Value>().await.unwrap()["token"].as_str().unwrap().to_owned();
+        let claims = BASE64.decode(wide.split('.').nth(1).unwrap()).unwrap();
+        let access = &serde_json::from_slice::<Value>(&claims).unwrap()["access"];
+        assert_eq!(access, &json!([{ "type": "repository", "name": "lab/app", "actions": ["pull"] }]));
+        assert!(with_token(&lab, &wide, Method::GET, "/v2/lab/app/manifests/1").await.is_success());
+        assert!(with_token(&lab, &wide, Method::GET, "/v2/alice/app/manifests/1").await.is_client_error());
+    }
+
+    // Who may push may not say what the repository is.
+    async fn harbor_cve_2024_22278_who_pushes_does_not_administer(lab) {
+        in_a_team(&lab).await;
+        for (method, path) in [
+            (Method::PATCH, "/api/v0/repositories/lab/app"),
+            (Method::DELETE, "/api/v0/repositories/lab/app"),
+            (Method::GET, "/api/v0/repositories/lab/app/teamAccess"),
+            (Method::PUT, "/api/v0/repositories/lab/app/teamAccess/web"),
+            (Method::GET, "/api/v0/repositories/lab/app/webhooks"),
+        ] {
+            let body = Some(json!({ "visibility": "public", "accessLevel": "admin" }));
+            let answer = lab.enzi("alice", method.clone(), path, body).await;
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{method} {path}");
+        }
+        assert_eq!(lab.done(Method::GET, "/api/v0/repositories/lab/app", None, 200).await["visibility"], "private");
+    }
+
+    // Nothing that is listed, filtered or sorted by has a password or a token in it, and neither has the store.
+    async fn quay_2019_10205_and_harbor_2025_30086_secrets_are_in_no_answer_and_in_no_row(lab) {
+        in_a_team(&lab).await;
+        let token = personal_token(&lab, json!("all")).await;
+        for path in [
+            "/enzi/v0/accounts?filter=all",
+            "/enzi/v0/accounts?filter=all&q=password~a&sort=password&start=password",
+            "/enzi/v0/accounts/alice",
+            "/enzi/v0/accounts/lab/members",
+            "/api/v0/api_tokens?username=alice&generatedby=any",
+            "/api/v0/events?pageSize=100",
+            "/api/v0/index/autocomplete?query=alice",
+        ] {
+            let answer = lab.get(path).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            let text = answer.text().await.unwrap();
+            assert!(!text.contains("argon2") && !text.contains(PASSWORD) && !text.contains(&token), "{path}: {text}");
+        }
+        let rows = lab.server.registry().meta().read(|tx| {
+            let rows = tables::ALL.iter().map(|table| tx.range(*table, &[], None, 10_000));
+            rows.collect::<Result<Vec<_>, MetaError>>()
+        });
+        let contains = |row: &[u8], secret: &str| row.windows(secret.len()).any(|part| part == secret.as_bytes());
+        let rows: Vec<_> = rows.unwrap().into_iter().flatten().collect();
+        assert!(rows.iter().any(|(_, value)| contains(value, "argon2")), "hashes are there");
+        for (key, value) in rows {
+            for secret in [PASSWORD, &lab.password, &token] {
+                assert!(!contains(&key, secret) && !contains(&value, secret), "{}", value.escape_ascii());
+            }
+        }
+    }
+
+    // What is new is seen by nobody who was not told of it.
+    async fn harbor_2022_46463_nothing_is_public_by_itself(lab) {
+        in_a_team(&lab).await;
+        lab.push_image("lab/new", "1", b"layer").await;
+        for repo in ["lab/app", "lab/new"] {
+            let path = format!("/v2/{repo}/manifests/1");
+            assert_eq!(status(&lab, "-", Method::GET, &path).await, StatusCode::UNAUTHORIZED);
+            assert_eq!(lab.enzi("sam", Method::GET, &format!("/api/v0/repositories/{repo}"), None).await.status(), 404);
+        }
+        let listed = lab.enzi("sam", Method::GET, "/api/v0/repositories", None).await.text().await.unwrap();
+        assert!(!listed.contains("app") && !listed.contains("new"), "{listed}");
+    }
+}
+
+/// A page of another site neither sends a form nor shows ours in a frame.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quay_2019_3864_and_2023_4956_and_2023_4959_other_sites_move_nobodys_hand() {
+    let lab = Lab::new(Mode::Strict).await;
+    lab.push_image("lab/app", "1", b"layer").await;
+    let mut browser = Browser::signed_in(&lab, "admin").await;
+    let page = browser.get("/r/lab/app/-/delete").await;
+    assert!(page.header("content-security-policy").contains("frame-ancestors 'none'"));
+    assert_eq!(page.header("x-frame-options"), "DENY");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for fields in ["name=lab/app", "csrf=&name=lab/app", "csrf=guess&name=lab/app"] {
+        let sent = browser.request(Method::POST, "/r/lab/app/-/delete", &form, fields).await;
+        assert_eq!(sent.status, StatusCode::FORBIDDEN, "{fields}");
+    }
+    let csrf = page.csrf();
+    let whole = encoded(&[("csrf", &*csrf), ("name", "lab/app")]);
+    for from in ["cross-site", "same-site"] {
+        let headers = [form[0], ("sec-fetch-site", from)];
+        let sent = browser.request(Method::POST, "/r/lab/app/-/delete", &headers, &whole).await;
+        assert_eq!(sent.status, StatusCode::FORBIDDEN, "{from}");
+    }
+    assert_eq!(lab.head("/v2/lab/app/manifests/1").await.status(), StatusCode::OK);
+    // What a browser keeps of a password for the interface opens no page of it to another site either.
+    let sent = lab.request(Method::DELETE, "/api/v0/repositories/lab/app").header("sec-fetch-site", "cross-site");
+    assert!(sent.send().await.unwrap().status().is_client_error());
+    assert_eq!(lab.head("/v2/lab/app/manifests/1").await.status(), StatusCode::OK);
 }

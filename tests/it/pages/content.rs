@@ -48,7 +48,7 @@ on_each_engine! {
         ]);
         assert_eq!(rows(&tags), ["0.1.0", "0.1.0-invoc"], "the invocation image below its application");
         let info = browser.get("/r/admin/lab-words").await;
-        info.has(&["docker push localhost", "your permission: admin (an administrator)", "docker app pull localhost"]);
+        info.has(&["docker push localhost", "Your permission: admin, an administrator (<a href=\"/r/admin/lab-words/-/access\">why?</a>)", "docker app pull localhost"]);
     }
 
     async fn tags_are_filtered_sorted_and_paged(lab) {
@@ -299,7 +299,7 @@ async fn where_everybody_may_pull_everybody_may_look() {
     list.has(&["admin/lab-words"]);
     list.lacks(&["New repository"]);
     let tags = nobody.get("/r/admin/lab-words/-/tags").await;
-    tags.has(&["your permission: read-only (the repository is public)"]);
+    tags.has(&["Your permission: read-only, the repository is public"]);
     tags.lacks(&["Delete…", "Settings", "type=\"checkbox\" name=\"ref\""]);
     let info = nobody.get("/r/admin/lab-words").await;
     info.lacks(&["Push to it", "docker push"]);
