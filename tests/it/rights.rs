@@ -280,9 +280,10 @@ async fn visibility_holds_wherever_repositories_are_named() {
             ];
             for path in pages {
                 for signed_in in [false, true] {
-                    let answer = match signed_in {
-                        true => lab.by(PASSWORD, Method::GET, path).await,
-                        false => lab.anonymous(Method::GET, path).send().await.unwrap(),
+                    let answer = if signed_in {
+                        lab.by(PASSWORD, Method::GET, path).await
+                    } else {
+                        lab.anonymous(Method::GET, path).send().await.unwrap()
                     };
                     let (status, text) = (answer.status(), answer.text().await.unwrap());
                     let place =
