@@ -11,9 +11,10 @@ use crate::pages::{self, Walk, form};
 use crate::stock::stock;
 
 /// Paths that pages lead to and that are no pages: the beginning, the way to trust, what takes a form.
-const NO_PAGES: [&str; 18] = [
+const NO_PAGES: [&str; 19] = [
     "/",
     "/ca.crt",
+    "/api/v0/openapi.json",
     "/trust",
     "/account/password",
     "/account/prefs",
