@@ -84,9 +84,10 @@ async fn find(
 ) -> Result<Vec<RepoEntry>, Failure> {
     let (registry, access, caller) = (call.app.registry.clone(), call.app.access.clone(), call.caller.clone());
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
+    let visible = call.app.access.visible(&call.caller)?;
     let page: Page<RepoEntry> = read_list(usize::MAX, move || {
         let query = RepoQuery { namespace, text: Some(text), sort: Sort::Name, limit, ..RepoQuery::default() };
-        registry.repositories(&query, &readable)
+        registry.repositories_visible(&query, &visible, &readable)
     })
     .await?;
     Ok(page.entries)
