@@ -401,6 +401,7 @@ impl Server {
             data_dir: house.data_dir.clone(),
             tls_port: tls_port(&addresses).unwrap_or(443),
             ready: Box::new(ready),
+            survey: tokio::sync::Mutex::default(),
             password_changed: Box::new(password_changed),
         });
         let shell = Shell::new(

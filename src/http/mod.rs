@@ -57,6 +57,8 @@ pub struct App {
     pub tls_port: u16,
     /// Whether the registry can do its work, for `/readyz`: `Err` says what is missing.
     pub ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Held by whoever has the pages look at every row: one at a time.
+    pub survey: tokio::sync::Mutex<()>,
     /// Told when the owner of this account has changed its password here: the file with the first password goes.
     pub password_changed: Box<dyn Fn(&str) + Send + Sync>,
 }

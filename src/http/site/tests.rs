@@ -66,6 +66,7 @@ async fn app() -> (Arc<App>, Arc<AtomicBool>) {
         handshakes,
         tls_port: 9443,
         ready,
+        survey: tokio::sync::Mutex::default(),
         password_changed: Box::new(|_| {}),
     };
     (Arc::new(app), healthy)

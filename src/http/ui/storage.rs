@@ -13,9 +13,6 @@ use crate::ops::gc::{GcTask, Outlook, outlook, perform};
 use crate::registry::gc::Options;
 use crate::space::Report;
 
-/// Only one look at every row at a time, whoever asks.
-static SURVEY: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 #[derive(Template)]
 #[template(path = "storage.html")]
 struct StoragePage {
@@ -39,7 +36,7 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     let settings = registry.settings();
     let (mut survey, mut busy) = (None, false);
     if visit.query.ticked("survey") {
-        match SURVEY.try_lock() {
+        match visit.app.survey.try_lock() {
             Ok(_one) => survey = Some(registry.survey_garbage(Options::default()).await.map_err(Failure::from)?),
             Err(_) => busy = true,
         }

@@ -53,7 +53,7 @@ on_each_engine! {
             "<bdi>The tools</bdi>",
             "<td>owner</td>",
             "<td>member</td>",
-            "<bdi>dev</bdi>, <bdi>ops</bdi>",
+            "<a href=\"/orgs/lab/teams/dev\"><bdi>dev</bdi></a>, <a href=\"/orgs/lab/teams/ops\"><bdi>ops</bdi></a>",
             "href=\"/repositories?ns=lab\">lab/*</a></td><td>read-only</td><td class=\"some\"><bdi>through team ops of lab, on the namespace</bdi>",
             "href=\"/r/lab/web\">lab/web</a></td><td>read-write</td><td class=\"some\"><bdi>through team dev of lab</bdi>",
             "tools/*</a></td><td>admin</td><td class=\"some\"><bdi>as an owner of tools</bdi>",
