@@ -50,9 +50,9 @@ async fn events(call: Call<'_>, repo: Option<RepoName>) -> Outcome {
     let wanted = ActivityQuery {
         repo,
         // By name or by id, as accounts are named everywhere here.
-        actor: query.text("actorId").map(|text| {
-            call.app.access.resolve(text).map_or_else(|_| text.to_owned(), |account| account.name)
-        }),
+        actor: query
+            .text("actorId")
+            .map(|text| call.app.access.resolve(text).map_or_else(|_| text.to_owned(), |account| account.name)),
         verb: verb.transpose()?,
         object: object.transpose()?,
         result: result.transpose()?,
