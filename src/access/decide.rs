@@ -20,6 +20,9 @@ use crate::oci::scope::Scope;
 /// The actions that a token's scope can say.
 const ACTIONS: [Action; 3] = [Action::Delete, Action::Pull, Action::Push];
 
+/// What dockerd's token for `docker search` says of the catalog. It opens what `*` opens: the names that one may see.
+const SEARCH: &str = "search";
+
 const ITSELF: &str = "the registry itself";
 const ADMINISTRATOR: &str = "an administrator";
 const SIGNED_IN: &str = "signed in";
@@ -89,8 +92,9 @@ pub(super) fn grant(rights: &impl Rights, caller: &Caller, asked: &Scope) -> Opt
             let allowed = |action: &Action| may(rights, caller, Requirement::Repository(&repo, *action));
             ACTIONS.iter().filter(|a| has(a.as_str()) && allowed(a)).map(|a| a.as_str().to_owned()).collect()
         }
-        "registry" if asked.name == "catalog" && has("*") && may(rights, caller, Requirement::Catalog) => {
-            vec!["*".to_owned()]
+        "registry" if asked.name == "catalog" && may(rights, caller, Requirement::Catalog) => {
+            let known = asked.actions.iter().filter(|action| ["*", SEARCH].contains(&action.as_str()));
+            known.cloned().collect()
         }
         _ => return None,
     };
@@ -214,7 +218,7 @@ fn covers(scopes: &[Scope], requirement: Requirement<'_>) -> bool {
         | Requirement::Namespace(_)
         | Requirement::Organization(..)
         | Requirement::Account(..) => return false,
-        Requirement::Catalog => ("registry", "catalog", "*"),
+        Requirement::Catalog => ("registry", "catalog", SEARCH),
         Requirement::Repository(repo, action) => ("repository", repo.as_str(), action.as_str()),
     };
     scopes.iter().any(|scope| {
@@ -240,10 +244,10 @@ fn refuse(rights: &impl Rights, caller: &Caller, requirement: Requirement<'_>) -
         return Ok(Decision::new(
             Verdict::Hidden,
             match (requirement, through) {
-                (Requirement::Repository(repo, _), None) => format!("{who} may not see {repo}"),
-                (Requirement::Repository(repo, _), Some(through)) => {
+                (Requirement::Repository(repo, _), Some(through)) if !through.scope.is_all() => {
                     format!("{who}, or the access token \"{}\", may not see {repo}", through.label)
                 }
+                (Requirement::Repository(repo, _), _) => format!("{who} may not see {repo}"),
                 _ => format!("{who} may not {wanted}"),
             },
         ));

@@ -32,6 +32,10 @@ pub struct HeldGrant {
     pub mark: Vec<u8>,
 }
 
+fn no_place(place: &Place) -> AccessError {
+    AccessError::NotFound(format!("there is no repository {place}; it comes into being with the first push to it"))
+}
+
 /// The place as the store finds it, if grants may be given there to teams of this organization.
 fn at<'p>(tx: &impl Read, place: &'p Place, organization: &str) -> Result<At<'p>, AccessError> {
     let namespace = match place {
@@ -46,7 +50,7 @@ fn at<'p>(tx: &impl Read, place: &'p Place, organization: &str) -> Result<At<'p>
         };
         return Err(AccessError::Conflict(format!("rights on {place} can be given to {owner} only")));
     }
-    At::find(tx, place)?.ok_or_else(|| AccessError::NotFound(format!("there is no repository {place}")))
+    At::find(tx, place)?.ok_or_else(|| no_place(place))
 }
 
 impl Access {
@@ -124,7 +128,7 @@ impl Access {
     pub fn grants_on(&self, place: &Place, last: Option<Uuid>, limit: usize) -> Result<Vec<Granted>, AccessError> {
         self.0.meta.read(|tx| {
             let at = At::find(tx, place)?;
-            let at = at.ok_or_else(|| AccessError::NotFound(format!("there is no repository {place}")))?;
+            let at = at.ok_or_else(|| no_place(place))?;
             let (mut found, mut last) = (Vec::new(), last);
             let limit = limit.min(MAX_PAGE);
             while found.len() < limit {

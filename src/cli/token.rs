@@ -3,8 +3,9 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::desk::{Desk, level, place, table, unexpected};
+use super::desk::{Desk, table, unexpected};
 use super::{CliError, Context, Exit};
+use crate::base::Clock;
 use crate::model::personal_token::{TokenHash, TokenScope};
 use crate::ops::accounts::{AccessReply, AccessRequest, TokenShown};
 
@@ -94,10 +95,11 @@ pub fn run(context: &Context, command: &TokenCommand) -> Result<Exit, CliError> 
                 context.print_json(&json!({ "token": text.reveal(), "about": token }))?;
             } else {
                 context.print(&format!(
-                    "{}\n\nIt is not shown again. To sign in with it:\n  docker login -u {} HOST   (with it as the \
-                     password)\n",
+                    "{}\n\nIt is not shown again. To sign in with it as the password, and for pods in Kubernetes:\n  docker login -u \
+                     {owner} HOST\n  kubectl create secret docker-registry msr-lite --docker-server=HOST \
+                     --docker-username={owner} --docker-password=TOKEN\n",
                     text.reveal(),
-                    token.token.owner
+                    owner = token.token.owner,
                 ))?;
             }
         }
@@ -120,19 +122,11 @@ fn hash(id: &str) -> Result<TokenHash, CliError> {
 }
 
 fn read_scope(text: &str) -> Result<TokenScope, CliError> {
-    match text {
-        "all" => Ok(TokenScope::All),
-        "read-only" => Ok(TokenScope::ReadOnly),
-        list => {
-            let entry = |text: &str| {
-                let (at, word) = text.rsplit_once(':').ok_or_else(|| {
-                    CliError::usage(format!("a scope is all, read-only, or a list of PLACE:LEVEL; {text:?} is neither"))
-                })?;
-                Ok((place(at)?, level(word)?))
-            };
-            Ok(TokenScope::Places(list.split(',').map(entry).collect::<Result<_, CliError>>()?))
-        }
-    }
+    TokenScope::parse(text).ok_or_else(|| {
+        CliError::usage(format!(
+            "a scope is all, read-only, or a list of PLACE:LEVEL such as 'lab/web:read-write,lab/*:read-only', not {text:?}"
+        ))
+    })
 }
 
 fn list(
@@ -153,27 +147,13 @@ fn list(
     if context.json() {
         return context.print_json(&tokens);
     }
+    let now = Clock::system().now();
     let row = |TokenShown { id, token, used }: TokenShown| {
-        let state = if token.active { "" } else { "off" }.to_owned();
+        let state = token.state(now).as_str().to_owned();
         let expires = token.expires.map_or_else(String::new, |end| end.to_string());
         let last = used.map_or_else(|| "never".to_owned(), |used| format!("{} from {}", used.at, used.address));
         vec![token.owner, token.label, token.scope.to_string(), state, expires, last, id.to_string()]
     };
     let headings = ["USER", "LABEL", "SCOPE", "STATE", "EXPIRES", "LAST USED", "ID"];
     context.print(&table(&headings, &tokens.into_iter().map(row).collect::<Vec<_>>()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scopes_are_read_as_they_are_shown() {
-        for text in ["all", "read-only", "lab/web:read-write,lab/*:read-only"] {
-            assert_eq!(read_scope(text).unwrap().to_string(), text);
-        }
-        for bad in ["", "everything", "lab/web", "lab/web:push", "Lab:admin"] {
-            assert!(read_scope(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -51,7 +51,7 @@ Examples:
     },
     /// Change a user
     #[command(after_help = "\
-A user who is switched off loses sessions and tokens at once, and keeps memberships for later. The last active \
+A user who is switched off is signed out everywhere at once, and keeps memberships and access tokens for later. The last active \
 administrator cannot be switched off, demoted or deleted.
 
 Examples:
@@ -172,7 +172,7 @@ pub(super) fn list(context: &Context, desk: &mut Desk<'_>, organizations: bool) 
     let rows: Vec<Vec<String>> = accounts
         .into_iter()
         .map(|account| {
-            let state = word(!account.active, "inactive");
+            let state = if account.active { "active" } else { "inactive" }.to_owned();
             vec![account.name, account.full_name, word(account.admin, "admin"), state]
         })
         .collect();

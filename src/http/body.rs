@@ -156,6 +156,22 @@ impl RequestBody {
         }
     }
 
+    /// The same body, of which all is at hand where at most `max` bytes were announced. Over HTTP/2 the answer to a request
+    /// whose body was not read is followed by a reset (RFC 9113 §8.1), for which some clients (curl 7.88) throw the answer
+    /// away: a refusal should be read by who sent a few bytes in vain.
+    ///
+    /// # Errors
+    /// [`BodyError::Sender`].
+    pub async fn at_hand(self, max: usize) -> Result<Self, BodyError> {
+        match self.length() {
+            Some(length) if length > 0 && usize::try_from(length).is_ok_and(|length| length <= max) => {}
+            _ => return Ok(self),
+        }
+        let (patience, finished) = (self.patience, self.finished.clone());
+        let bytes = self.read_limited(max).await?;
+        Ok(Self { source: Source::Memory(Some(bytes).filter(|bytes| !bytes.is_empty())), patience, finished })
+    }
+
     /// Tells, also after the body has been moved away, whether its end was seen.
     pub(super) fn watch_end(&self) -> Arc<AtomicBool> {
         self.finished.clone()

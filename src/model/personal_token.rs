@@ -72,6 +72,20 @@ pub enum TokenScope {
 }
 
 impl TokenScope {
+    /// Reads a scope as it is shown: `all`, `read-only`, or places with levels, separated by commas
+    /// (`lab/web:read-write,lab/*:read-only`); `None` for anything else. How many places there may be is not asked here.
+    pub fn parse(text: &str) -> Option<Self> {
+        let entry = |text: &str| {
+            let (place, level) = text.trim().rsplit_once(':')?;
+            Some((Place::parse(place)?, Level::parse(level)?))
+        };
+        match text {
+            "all" => Some(Self::All),
+            "read-only" => Some(Self::ReadOnly),
+            places => places.split(',').map(entry).collect::<Option<_>>().map(Self::Places),
+        }
+    }
+
     /// The greatest level that it leaves on a repository; `None` for none.
     pub fn on(&self, repo: &RepoName) -> Option<Level> {
         match self {
@@ -169,10 +183,41 @@ pub struct PersonalToken {
     pub form: Option<Uuid>,
 }
 
+/// Whether a token works, and why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// It works.
+    Active,
+    /// It was switched off, and can be switched on.
+    Inactive,
+    /// Its time is over, whether it was switched off or not.
+    Expired,
+}
+
+impl TokenState {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 impl PersonalToken {
+    /// Whether it works at this time, and why not.
+    pub fn state(&self, now: Timestamp) -> TokenState {
+        match (self.expires.is_some_and(|end| end <= now), self.active) {
+            (true, _) => TokenState::Expired,
+            (false, true) => TokenState::Active,
+            (false, false) => TokenState::Inactive,
+        }
+    }
+
     /// Whether it works at this time.
     pub fn works(&self, now: Timestamp) -> bool {
-        self.active && self.expires.is_none_or(|end| now < end)
+        self.state(now) == TokenState::Active
     }
 }
 
@@ -200,6 +245,49 @@ impl Through {
 mod tests {
     use super::*;
     use crate::model::permission::Action;
+
+    #[test]
+    fn scopes_are_read_as_they_are_shown() {
+        for text in ["all", "read-only", "lab/web:read-write", "lab/web:read-write,lab/*:read-only", "web:admin"] {
+            assert_eq!(TokenScope::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(
+            TokenScope::parse("lab/web:admin, lab/*:read-only").unwrap().to_string(),
+            "lab/web:admin,lab/*:read-only"
+        );
+        for bad in
+            ["", "everything", "lab/web", "lab/web:push", "Lab:admin", "a/b/*:admin", "/*:admin", "lab/web:admin,"]
+        {
+            assert_eq!(TokenScope::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_over_cannot_be_switched_on() {
+        let token = |active, expires: Option<u64>| PersonalToken {
+            owner: "alice".into(),
+            label: String::new(),
+            scope: TokenScope::All,
+            created: Timestamp(0),
+            creator: "alice".into(),
+            creator_client: String::new(),
+            generated_by: GeneratedBy::Manual,
+            expires: expires.map(Timestamp),
+            active,
+            form: None,
+        };
+        for (active, expires, state) in [
+            (true, None, TokenState::Active),
+            (true, Some(11), TokenState::Active),
+            (true, Some(10), TokenState::Expired),
+            (false, None, TokenState::Inactive),
+            (false, Some(10), TokenState::Expired),
+        ] {
+            let token = token(active, expires);
+            assert_eq!(token.state(Timestamp(10)), state);
+            assert_eq!(token.works(Timestamp(10)), state == TokenState::Active);
+        }
+    }
 
     #[test]
     fn a_scope_leaves_what_it_names() {

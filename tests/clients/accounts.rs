@@ -200,6 +200,22 @@ fn docker_sees_what_alice_may() {
     assert!(kept.contains("identitytoken") && !kept.contains("mslt_"), "{kept}");
 }
 
+/// By what `docker login` keeps, an identity token: dockerd gets a bearer token for the search alone with it.
+#[test]
+fn docker_search_finds_what_alice_may_see() {
+    let _running = needs!("docker", "dockerd");
+    let lab = Lab::new();
+    let docker = Docker::start(&lab);
+    let House { place, password, .. } = &House::of(&lab, &docker, "");
+    let search = |term: &str| docker.run(&["search", "--format", "{{.Name}}", &place.reference(term)]);
+    search("lab").fails();
+    docker.login(place, "alice", password).ok();
+    let names = search("lab").ok().stdout.clone();
+    assert_eq!(names.split_whitespace().collect::<Vec<_>>(), ["lab/base", "lab/web"]);
+    let names = search("attic").ok().stdout.clone();
+    assert_eq!(names.trim(), "", "what she may not see is not found");
+}
+
 #[test]
 fn podman_sees_what_alice_may() {
     let _running = needs!("podman");

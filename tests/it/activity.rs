@@ -89,6 +89,12 @@ on_each_engine! {
         assert_eq!(paged, all);
         let (first, _) = (events(&lab, "admin", "/events?objectType=tag&actorId=admin").await).clone();
         assert_eq!(names(&first), ["TAG_DELETE", "TAG_PUSH", "TAG_PUSH"]);
+        // Accounts are named by name, by id, or by `id:` and id.
+        let id = lab.server.access().account("admin").unwrap().unwrap().id;
+        for actor in [format!("{id}"), format!("id:{id}")] {
+            let (same, _) = events(&lab, "admin", &format!("/events?objectType=tag&actorId={actor}")).await;
+            assert_eq!(same, first);
+        }
         let middle = lab.clock.now().minus(Duration::from_secs(30));
         let (later, _) = events(&lab, "admin", &format!("/events?publishedAfter={middle}&objectType=TAG")).await;
         assert_eq!(names(&later), ["TAG_DELETE", "TAG_PUSH"]);

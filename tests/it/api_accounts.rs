@@ -234,6 +234,22 @@ on_each_engine! {
         let narrow = narrow["token"].as_str().unwrap();
         let tried = lab.anonymous(Method::POST, "/api/v0/api_tokens").basic_auth("sam", Some(narrow)).send().await.unwrap();
         assert_eq!(tried.status(), StatusCode::FORBIDDEN);
+        // What a reply shows is taken as it is.
+        let places = json!({ "tokenLabel": "a", "scope": ["lab/*:read-write", "lab/app:read-only"], "expires": "2999-01-31T00:00:00Z" });
+        let made: Value = lab.enzi("sam", Method::POST, "/api/v0/api_tokens", Some(places)).await.json().await.unwrap();
+        assert_eq!(made["scope"], "lab/*:read-write,lab/app:read-only");
+        assert_eq!(made["expires"], "2999-01-31T00:00:00Z");
+        let again: Value = lab.enzi("sam", Method::POST, "/api/v0/api_tokens", Some(made.clone())).await.json().await.unwrap();
+        assert_eq!((&again["scope"], &again["expires"]), (&made["scope"], &made["expires"]));
+        let one = format!("/api/v0/api_tokens/{}", made["hashedToken"].as_str().unwrap());
+        assert_eq!(lab.enzi("sam", Method::PATCH, &one, Some(made.clone())).await.status(), StatusCode::OK);
+        for other in [json!({ "scope": "all" }), json!({ "expires": "2998-01-31T00:00:00Z" }), json!({ "expiresInDays": 7 })] {
+            assert_eq!(lab.enzi("sam", Method::PATCH, &one, Some(other)).await.status(), StatusCode::BAD_REQUEST);
+        }
+        for wrong in [json!({ "scope": ["a/b/*:admin"] }), json!({ "scope": "lab/web" }), json!({ "scope": [] }),
+            json!({ "expires": "tomorrow" }), json!({ "expires": "2999-01-31T00:00:00Z", "expiresInDays": 7 })] {
+            assert_eq!(lab.enzi("sam", Method::POST, "/api/v0/api_tokens", Some(wrong)).await.status(), StatusCode::BAD_REQUEST);
+        }
     }
 
     async fn a_session_is_opened_and_ended(lab) {

@@ -37,6 +37,17 @@ on_each_engine! {
         assert_eq!(search("bob", "/v1/search?q=web").await["results"], json!([]));
         assert_eq!(search("admin", "/v1/search?q=web&n=2").await["num_results"], 2);
         assert_eq!(texts(&search("admin", "/api/v0/index/dockersearch?q=WEB").await["results"], "name").len(), 3);
+        // dockerd, which keeps an identity token and no password, asks for a token for the search alone.
+        let bearer = async |scope: &str| {
+            let path = format!("/auth/token?service=registry.lab&scope={scope}");
+            let token = lab.anonymous(Method::GET, &path).basic_auth("alice", Some(&lab.password)).send().await.unwrap();
+            let token: Value = token.json().await.unwrap();
+            let request = lab.anonymous(Method::GET, "/v1/search?q=web").bearer_auth(token["token"].as_str().unwrap());
+            let found: Value = request.send().await.unwrap().json().await.unwrap();
+            texts(&found["results"], "name").join(" ")
+        };
+        assert_eq!(bearer("registry:catalog:search").await, "alice/web alice/website");
+        assert_eq!(bearer("repository:alice/website:pull").await, "alice/website");
         let nobody = lab.anonymous(Method::GET, "/v1/search?q=web").send().await.unwrap();
         assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
         assert!(header(&nobody, "www-authenticate").starts_with("Basic "));
@@ -44,6 +55,23 @@ on_each_engine! {
         let completed = lab.api("/index/autocomplete?query=web&namespace=alice").await;
         assert_eq!(texts(&completed["repositoryResults"], "name"), ["web", "website"]);
         assert_eq!(lab.api("/index/autocomplete?query=web&includeRepositories=false").await["repositoryResults"], json!([]));
+    }
+
+    async fn a_refusal_has_taken_a_short_body(lab) {
+        // Else HTTP/1.1 closes the connection, and HTTP/2 resets the stream, for which curl throws the answer away.
+        let send = async |method: Method, path: &str, body: String| {
+            let request = lab.anonymous(method, path).header("content-type", "application/json");
+            let answer = request.body(body).send().await.unwrap();
+            (answer.status().as_u16(), header(&answer, "connection"))
+        };
+        for (method, path, status) in [
+            (Method::POST, "/api/v0/repositories/lab/app/pruningPolicies", 401),
+            (Method::PUT, "/api/v0/repositories", 405),
+            (Method::POST, "/api/v0/nothing", 404),
+        ] {
+            assert_eq!(send(method.clone(), path, "{}".into()).await, (status, String::new()), "{path}");
+            assert_eq!(send(method, path, " ".repeat(20_000)).await, (status, "close".into()), "{path}");
+        }
     }
 
     async fn settings_are_shown_as_they_are_and_not_changed_in_silence(lab) {

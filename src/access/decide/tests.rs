@@ -217,8 +217,11 @@ fn a_bearer_token_narrows_and_never_widens() {
     }
     let named_alike = with(&user("admin", true), &[scope("registry", "alice/app", &["*"])]);
     assert_eq!(verdict(&named_alike, Requirement::Repository(&own, Action::Pull)), NeedsWiderToken);
-    let catalog = with(&user("admin", true), &[scope("registry", "catalog", &["*"])]);
-    assert_eq!(verdict(&catalog, Requirement::Catalog), Allowed);
+    for action in ["*", "search"] {
+        let catalog = with(&user("admin", true), &[scope("registry", "catalog", &[action])]);
+        assert_eq!(verdict(&catalog, Requirement::Catalog), Allowed);
+        assert_eq!(verdict(&catalog, Requirement::Repository(&own, Action::Pull)), NeedsWiderToken);
+    }
 }
 
 /// Who comes with a personal access token is somebody who has no more than it says.
@@ -322,6 +325,9 @@ fn a_grant_is_what_was_asked_and_is_allowed() {
     assert_eq!(granted(&user("admin", true), asked("Not/Valid", &["pull"])), None);
     let catalog = || scope("registry", "catalog", &["*"]);
     assert_eq!(granted(&user("admin", true), catalog()), some("registry:catalog:*"));
+    let search = || scope("registry", "catalog", &["own", "search"]);
+    assert_eq!(granted(&alice, search()), some("registry:catalog:search"));
+    assert_eq!(granted(&alice, scope("registry", "catalog", &["own"])), None);
     assert_eq!(granted(&user("admin", true), scope("server", "x", &["*"])), None);
 }
 

@@ -49,7 +49,10 @@ async fn events(call: Call<'_>, repo: Option<RepoName>) -> Outcome {
         any(query.text("result")).map(|text| Ending::parse(&text).ok_or_else(|| wrong("result", "done or refused")));
     let wanted = ActivityQuery {
         repo,
-        actor: query.text("actorId").map(str::to_owned),
+        // By name or by id, as accounts are named everywhere here.
+        actor: query
+            .text("actorId")
+            .map(|text| call.app.access.resolve(text).map_or_else(|_| text.to_owned(), |account| account.name)),
         verb: verb.transpose()?,
         object: object.transpose()?,
         result: result.transpose()?,

@@ -4,6 +4,7 @@
 //! "never", and whoever asks for a scan is refused.
 
 use hyper::{Method, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::{Call, Outcome, namespace};
@@ -97,6 +98,15 @@ pub(super) static ROWS: &[Endpoint] = &[
         |call| at_once(scan(&call)),
     ),
     row(
+        Method::POST,
+        "/repositories/scan/toggle",
+        "api_toggle_scans",
+        Need::Admin,
+        "Whether repositories are scanned at each push; false, which holds, is all that can be had",
+        &[],
+        |call| Box::pin(toggle(call)),
+    ),
+    row(
         Method::GET,
         "/imagescan/layeroverride",
         "api_list_overrides",
@@ -131,6 +141,20 @@ fn not_enabled() -> Failure {
 
 fn refused<'r>() -> Answer<'r> {
     at_once(Err(not_enabled()))
+}
+
+/// What is wanted of every repository.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Toggle {
+    scan_on_push: Option<bool>,
+}
+
+async fn toggle(mut call: Call<'_>) -> Outcome {
+    match call.object().await? {
+        Toggle { scan_on_push: Some(true) } => Err(not_enabled()),
+        Toggle { .. } => Ok(reply::empty(StatusCode::OK)),
+    }
 }
 
 fn status() -> Value {

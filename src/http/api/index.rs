@@ -74,17 +74,19 @@ fn asked(call: &Call<'_>, text: &str, number: &str) -> Result<(String, usize), F
     Ok((text, limit.filter(|limit| *limit > 0).unwrap_or(USUAL).min(MOST)))
 }
 
-/// Repositories whose name contains the text and that the caller may see. One request looks at a bounded number of
-/// names, as every search here.
+/// Repositories whose name contains the text and that the caller may see; by a bearer token for the catalog, which
+/// dockerd gets for `docker search`, all that the account may see. One request looks at a bounded number of names, as every
+/// search here.
 async fn find(
     call: &Call<'_>,
     text: String,
     namespace: Option<String>,
     limit: usize,
 ) -> Result<Vec<RepoEntry>, Failure> {
-    let (registry, access, caller) = (call.app.registry.clone(), call.app.access.clone(), call.caller.clone());
+    let (registry, access) = (call.app.registry.clone(), call.app.access.clone());
+    let caller = if call.may(Requirement::Catalog) { call.caller.without_token() } else { call.caller.clone() };
+    let visible = access.visible(&caller)?;
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
-    let visible = call.app.access.visible(&call.caller)?;
     let page: Page<RepoEntry> = read_list(usize::MAX, move || {
         let query = RepoQuery { namespace, text: Some(text), sort: Sort::Name, limit, ..RepoQuery::default() };
         registry.repositories_visible(&query, &visible, &readable)

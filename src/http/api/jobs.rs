@@ -314,6 +314,6 @@ fn cron(call: &Call<'_>) -> Outcome {
 }
 
 fn fixed() -> Failure {
-    let message = "schedules are settings of this registry: set gc.every_minutes in msr-lite.toml and restart";
+    let message = "schedules are settings of this registry: set gc.every_minutes in the configuration file and restart";
     Failure::said(Code::NotImplemented, message)
 }

@@ -1,5 +1,5 @@
-//! MSR's REST interface, `/api/v0`, and that of its accounts, `/enzi/v0`: [`table`] has one row for each endpoint, one file per noun answers, [`error`] gives
-//! statuses and codes. Replies have MSR's keys and, beside them, ours: what a tag is, its pair, an application's members.
+//! MSR's REST interface, `/api/v0`, and that of its accounts, `/enzi/v0`: [`table`] has one row for each endpoint, one
+//! file per noun answers, [`error`] gives statuses and codes. Replies have MSR's keys and, beside them, ours: what a tag is, its pair, an application's members.
 //!
 //! Callers sign in with Basic (name and password) or a bearer token of the token service, or with the token of a
 //! session that `/enzi/v0/id/login` opened; cookies are not looked at.
@@ -46,6 +46,10 @@ use crate::model::permission::Verdict;
 /// Where it begins.
 pub const PREFIX: &str = "/api/v0";
 
+/// Bytes of a body that is read before anything is refused: what nearly every call sends, and little memory for who sends
+/// it without credentials.
+const SHORT: usize = 16 * 1024;
+
 /// The prefix of a path and what is behind it; `None` for what does not belong here.
 fn split(path: &str) -> Option<(&'static str, &str)> {
     let behind = |prefix: &'static str| {
@@ -65,8 +69,20 @@ pub const SEARCH_V1: &str = "/v1/search";
 
 /// Answers a request to it.
 pub async fn serve(app: &Arc<App>, context: &Context, request: Request<RequestBody>) -> Reply {
+    let (head, body) = request.into_parts();
+    let (mut reply, name) = match body.at_hand(SHORT).await {
+        Ok(body) => answer(app, context, Request::from_parts(head, body)).await,
+        Err(error) => (error::show(context, &error.into(), (Code::InvalidJson, "")), "api"),
+    };
+    reply.extensions_mut().insert(OperationName(name));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+/// The answer, and the name of what gave it.
+async fn answer(app: &Arc<App>, context: &Context, request: Request<RequestBody>) -> (Reply, &'static str) {
     let (prefix, path) = split(request.uri().path()).unwrap_or((PREFIX, index::SEARCH));
-    let (mut reply, name) = match table::find(prefix, request.method(), path) {
+    match table::find(prefix, request.method(), path) {
         Found::Endpoint(endpoint, parameters) => {
             (ask(app, context, endpoint, parameters, request).await, endpoint.name)
         }
@@ -75,10 +91,7 @@ pub async fn serve(app: &Arc<App>, context: &Context, request: Request<RequestBo
             let message = "there is no such endpoint in this version of msr-lite; check the path";
             (error::said(Code::NoSuchEndpoint, message), "api")
         }
-    };
-    reply.extensions_mut().insert(OperationName(name));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
+    }
 }
 
 /// Finds out who asks and whether they may, and lets the endpoint answer.
@@ -110,8 +123,9 @@ async fn ask(
             let message = format!("there is no repository {name} that {who} may use; check the name, or ask for it");
             (Code::NoSuchRepository, message)
         }
-        (None, Some((_, name))) => {
-            (Code::NoSuchAccount, format!("there is no namespace {name} that {who} may use; check the name"))
+        (None, Some((parameter, name))) => {
+            let what = if *parameter == "namespace" { "namespace" } else { "account" };
+            (Code::NoSuchAccount, format!("there is no {what} {name} that {who} may use; check the name"))
         }
         (None, None) => (Code::NotAuthorized, "ask an administrator of this registry for it".to_owned()),
     };

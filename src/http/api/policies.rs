@@ -99,6 +99,15 @@ pub(super) static ROWS: &[Endpoint] = &[
     ),
     row(
         Method::GET,
+        "/repositories/{repository}/pruningPolicies/test",
+        "api_show_pruning_test",
+        ADMINISTER,
+        "The same; MSR's documents know it by both methods",
+        &[],
+        |call| later(&call, "pruning policies"),
+    ),
+    row(
+        Method::GET,
         "/repositories/{repository}/mirroringPolicies",
         "api_list_mirroring_policies",
         ADMINISTER,

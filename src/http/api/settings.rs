@@ -60,6 +60,7 @@ pub(super) static ROWS: &[Endpoint] = &[
 /// MSR's names and what holds here. Keys that hold secrets are empty.
 fn settings(call: &Call<'_>) -> Result<Value, Failure> {
     let app = call.app;
+    let audit = &app.config.audit;
     Ok(json!({
         "dtrHost": app.pki.fqdn(),
         "sso": false,
@@ -80,9 +81,9 @@ fn settings(call: &Call<'_>) -> Result<Value, Failure> {
         "jobHistoryCompactionEnabled": true,
         "jobHistoryToKeep": 0,
         "jobHistoryMaxAge": "",
-        "repoEventHistoryCompactionEnabled": false,
-        "repoEventHistoryToKeep": 0,
-        "repoEventHistoryMaxAge": "",
+        "repoEventHistoryCompactionEnabled": audit.keep_days > 0 || audit.keep_events > 0,
+        "repoEventHistoryToKeep": audit.keep_events,
+        "repoEventHistoryMaxAge": if audit.keep_days > 0 { format!("{}h", audit.keep_days * 24) } else { String::new() },
         "readOnlyRegistry": app.registry.read_only()?.is_some(),
         "disablePersistentCookies": false,
         "replicaSettings": { (app.access.instance()): { "HTTPPort": 0, "HTTPSPort": app.tls_port, "node": app.pki.fqdn() } },
@@ -110,9 +111,9 @@ fn get(call: &Call<'_>) -> Outcome {
 /// Where a setting is changed.
 fn place(key: &str) -> &'static str {
     match key {
-        "dtrHost" => "set fqdn in msr-lite.toml and restart, or add a name with: msr-lite cert add-name",
+        "dtrHost" => "set fqdn in the configuration file and restart, or add a name with: msr-lite cert add NAME",
         "webTLSCert" | "webTLSKey" | "webTLSCA" => "import a certificate with: msr-lite cert import",
-        "createRepositoryOnPush" => "set create_on_push in msr-lite.toml and restart",
+        "createRepositoryOnPush" => "set create_on_push in the configuration file and restart",
         "readOnlyRegistry" => "send true or false",
         key if key.starts_with("scanning") => "this version of msr-lite does not scan",
         "storageVolume" => "start msr-lite with another --data-dir",

@@ -107,7 +107,11 @@ const EVENTS: &[Parameter] = &[
     parameter("publishedAfter", "string", "only events from this time on (RFC 3339)"),
     parameter("actorId", "string", "only events by, or about, this account"),
     parameter("eventType", "string", "only CREATE, GET, UPDATE, DELETE, SEND, FAIL or SCAN; any for all"),
-    parameter("objectType", "string", "only about a REPOSITORY, TAG, MANIFEST, BLOB, ACCOUNT or the REGISTRY"),
+    parameter(
+        "objectType",
+        "string",
+        "only about a REPOSITORY, TAG, MANIFEST, BLOB, ACCOUNT, TEAM, TOKEN or the REGISTRY",
+    ),
     parameter("excludePull", "boolean", "false: pulls too; they are left out otherwise"),
     parameter("result", "string", "only what was done, or what was refused"),
 ];

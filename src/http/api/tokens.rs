@@ -1,6 +1,7 @@
 //! Personal access tokens: a user's own, and for administrators everybody's.
 //!
-//! Beside MSR's keys a token has `scope` (`all`, `read-only`, or a list such as `["lab/*:read-write"]`) and `expires`.
+//! Beside MSR's keys a token has `scope` (`all`, `read-only`, or places such as `lab/*:read-write,lab/app:read-only`, which
+//! may also be sent as a list) and `expires` (a time; `expiresInDays` says it in days).
 
 use std::time::Duration;
 
@@ -18,9 +19,7 @@ use crate::base::Timestamp;
 use crate::http::reply;
 use crate::http::request::user_agent;
 use crate::model::operation::{AccountAction, Requirement};
-use crate::model::permission::{Level, Place};
 use crate::model::personal_token::{GeneratedBy, TokenHash, TokenScope};
-use crate::oci::RepoName;
 
 /// For whoever is signed in, not by a bearer token: handlers ask for the account whose tokens they are.
 const SIGNED_IN: Need = Need::Account(AccountAction::See);
@@ -136,45 +135,50 @@ struct Asked {
     token_label: Option<String>,
     is_active: Option<bool>,
     scope: Option<Value>,
+    expires: Option<String>,
     expires_in_days: Option<u32>,
 }
 
-/// `all`, `read-only`, or places with levels: `lab/*:read-write`, `lab/app:read-only`.
+/// What is asked for: as replies show it, or the places as a list. Nothing is all.
 fn scope(asked: Option<&Value>) -> Result<TokenScope, Failure> {
-    let wrong = || {
+    let text = match asked {
+        None | Some(Value::Null) => return Ok(TokenScope::All),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Array(places)) => {
+            places.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|places| places.join(","))
+        }
+        Some(_) => None,
+    };
+    text.and_then(|text| TokenScope::parse(&text)).ok_or_else(|| {
         let message =
             "scope is \"all\", \"read-only\", or a list such as [\"lab/*:read-write\", \"lab/app:read-only\"]";
         Failure::said(Code::InvalidParameters, message)
-    };
-    let place = |text: &str| {
-        let (place, level) = text.rsplit_once(':')?;
-        let place = match place.strip_suffix("/*") {
-            Some(namespace) if !namespace.is_empty() => Place::Namespace(namespace.to_owned()),
-            Some(_) => return None,
-            None => Place::Repository(RepoName::parse(place).ok()?),
-        };
-        Some((place, Level::parse(level)?))
-    };
-    match asked {
-        None | Some(Value::Null) => Ok(TokenScope::All),
-        Some(Value::String(text)) if text == "all" => Ok(TokenScope::All),
-        Some(Value::String(text)) if text == "read-only" => Ok(TokenScope::ReadOnly),
-        Some(Value::Array(places)) if !places.is_empty() => {
-            let places = places.iter().map(|text| text.as_str().and_then(place).ok_or_else(wrong));
-            Ok(TokenScope::Places(places.collect::<Result<_, _>>()?))
+    })
+}
+
+/// When the token is to end: after days, or at a time as replies show it.
+fn expires(call: &Call<'_>, asked: &Asked) -> Result<Option<Timestamp>, Failure> {
+    match (asked.expires_in_days, asked.expires.as_deref()) {
+        (None, None) => Ok(None),
+        (None, Some(text)) => moment("expires", text).map(Some),
+        (Some(days), None) => {
+            let days = Duration::from_secs(u64::from(days) * 86_400);
+            Ok(Some(call.app.clock.now().plus(days)))
         }
-        Some(_) => Err(wrong()),
+        (Some(_), Some(_)) => {
+            Err(Failure::said(Code::InvalidParameters, "say when the token ends once: expires or expiresInDays"))
+        }
     }
 }
 
 async fn create(mut call: Call<'_>) -> Outcome {
     let owner = owner(&call)?;
     let asked: Asked = call.object().await?;
-    let days = asked.expires_in_days.map(|days| Duration::from_secs(u64::from(days) * 86_400));
+    let expires = expires(&call, &asked)?;
     let new = NewToken {
-        label: asked.token_label.unwrap_or_default(),
         scope: scope(asked.scope.as_ref())?,
-        expires: days.map(|days| call.app.clock.now().plus(days)),
+        label: asked.token_label.unwrap_or_default(),
+        expires,
         generated_by: GeneratedBy::Manual,
         client: user_agent(call.headers).to_owned(),
     };
@@ -193,16 +197,16 @@ async fn delete_some(call: Call<'_>) -> Outcome {
         Some("any" | "all") => None,
         Some(_) => return Err(Failure::said(Code::InvalidParameters, "generatedby is auto, manual or any")),
     };
-    let used_before = call.query.text("usedbefore").map(before).transpose()?;
+    let used_before = call.query.text("usedbefore").map(|text| moment("usedbefore", text)).transpose()?;
     let filter = TokenFilter { owner: Some(owner), generated_by, used_before };
     let deleted = call.app.access.delete_tokens(&call.actor(), &filter).await?;
     Ok(reply::json(StatusCode::OK, &json!({ "deleted": deleted })))
 }
 
-fn before(text: &str) -> Result<Timestamp, Failure> {
-    let wrong = || Failure::said(Code::InvalidParameters, "usedbefore is a time such as 2026-01-31T00:00:00Z");
-    let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-    u64::try_from(at.as_millisecond()).map(Timestamp).map_err(|_| wrong())
+fn moment(parameter: &str, text: &str) -> Result<Timestamp, Failure> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Failure::Said(Code::InvalidParameters, format!("{parameter} is a time such as 2026-01-31T00:00:00Z"))
+    })
 }
 
 fn get(call: &Call<'_>) -> Outcome {
@@ -217,8 +221,13 @@ async fn change(mut call: Call<'_>) -> Outcome {
     let access = &call.app.access;
     let before = access.personal_token(owner.as_deref(), &hash).map_err(refused(Code::NoSuchApiToken))?;
     // Clients send back what they have read.
-    let same = asked.scope.as_ref().is_none_or(|scope| *scope == before.token.scope.to_string());
-    if !same || asked.expires_in_days.is_some() {
+    let same_scope = match &asked.scope {
+        None => true,
+        some => scope(some.as_ref())? == before.token.scope,
+    };
+    let ends = asked.expires.as_deref().map(|text| moment("expires", text)).transpose()?;
+    let same_end = ends.is_none_or(|ends| Some(ends) == before.token.expires) && asked.expires_in_days.is_none();
+    if !same_scope || !same_end {
         let message = "what a token gives, and until when, stays as it was made; make another one";
         return Err(Failure::said(Code::InvalidParameters, message));
     }

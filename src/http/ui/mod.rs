@@ -17,7 +17,7 @@ use crate::access::session::{Session, csrf_text};
 use crate::base::Secret;
 use crate::model::operation::Requirement;
 use crate::model::permission::Verdict;
-use crate::model::{Caller, Event, Principal};
+use crate::model::{Caller, Event};
 use crate::pki::SubjectName;
 use crate::registry::Actor;
 
@@ -148,7 +148,7 @@ impl Visit<'_> {
 
     /// Whether an administrator asks.
     pub fn is_admin(&self) -> bool {
-        matches!(self.caller.principal, Principal::User { admin: true, .. } | Principal::System)
+        self.may(Requirement::Admin)
     }
 
     /// Whether the caller may do this.

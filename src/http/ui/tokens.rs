@@ -18,7 +18,7 @@ use crate::access::personal_tokens::{NewToken, TokenChange, TokenEntry, TokenFil
 use crate::base::{Secret, Timestamp, Uuid};
 use crate::http::reply::Reply;
 use crate::model::permission::{Level, Place};
-use crate::model::personal_token::{MAX_PLACES, TokenHash, TokenScope, TokenUsed};
+use crate::model::personal_token::{MAX_PLACES, TokenHash, TokenScope, TokenState, TokenUsed};
 
 /// Rows of one page.
 const ROWS: usize = 50;
@@ -38,46 +38,16 @@ struct TokenRow {
     label: String,
     /// What it gives, one line for each place.
     scope: Vec<String>,
-    state: State,
+    state: TokenState,
     created: Timestamp,
     creator: String,
     expires: Option<Timestamp>,
     used: Option<TokenUsed>,
 }
 
-/// Whether it works, and why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Active,
-    Inactive,
-    Expired,
-}
-
-impl State {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Inactive => "inactive",
-            Self::Expired => "expired",
-        }
-    }
-
-    const fn works(self) -> bool {
-        matches!(self, Self::Active)
-    }
-
-    const fn has_expired(self) -> bool {
-        matches!(self, Self::Expired)
-    }
-}
-
 impl TokenRow {
     fn new(TokenEntry { hash, token, used, .. }: TokenEntry, now: Timestamp) -> Self {
-        let state = match (token.expires.is_some_and(|end| end <= now), token.active) {
-            (true, _) => State::Expired,
-            (false, true) => State::Active,
-            (false, false) => State::Inactive,
-        };
+        let state = token.state(now);
         Self {
             id: hash,
             // A token made by a program may have none.
@@ -89,6 +59,14 @@ impl TokenRow {
             expires: token.expires,
             used,
         }
+    }
+
+    fn works(&self) -> bool {
+        self.state == TokenState::Active
+    }
+
+    fn has_expired(&self) -> bool {
+        self.state == TokenState::Expired
     }
 
     fn some_places(&self) -> &[String] {
@@ -349,7 +327,7 @@ pub(super) async fn one(visit: &Visit<'_>, token: &TokenHash, page: TokenPage) -
                 Err(error) => return Err(error.into()),
             }
         }
-        TokenPage::Activate if row.state.has_expired() => {
+        TokenPage::Activate if row.has_expired() => {
             let problem = "The token has expired, and activating it does not change that. Make a new one.".to_owned();
             return Ok(about(visit, StatusCode::CONFLICT, row, TokenPage::About, Some(problem)));
         }

@@ -183,11 +183,7 @@ fn manage(visit: &Visit<'_>, account: &Account, path: &str) -> Result<Manage, Fa
     let now = visit.app.clock.now();
     let tokens = found.into_iter().map(|entry| Token {
         hash: entry.hash.to_string(),
-        state: match (entry.token.active, entry.token.works(now)) {
-            (false, _) => "inactive",
-            (true, false) => "expired",
-            (true, true) => "active",
-        },
+        state: entry.token.state(now).as_str(),
         scope: match &entry.token.scope {
             TokenScope::All => "all that the user may".to_owned(),
             TokenScope::ReadOnly => "looking and pulling".to_owned(),

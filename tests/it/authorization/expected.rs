@@ -113,6 +113,7 @@ DELETE /api/v0/imagescan/layeroverride/00000000-0000-4000-8000-000000000000     
 POST /api/v0/imagescan/layeroverride/sha256:layer                                             | 401     401     401     403     403     403     400     403     403     403
 GET /api/v0/imagescan/repositories/{repo}/{tag}                                               | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 POST /api/v0/imagescan/scan                                                                   | 401     401     401     403     403     403     400     403     403     403
+POST /api/v0/repositories/scan/toggle                                                         | 401     401     401     403     403     403     200     403     403     403
 PUT /api/v0/imagescan/scan/update                                                             | 401     401     401     403     403     403     400     403     403     403
 POST /api/v0/imagescan/scan/{repo}/{tag}/linux/amd64                                          | 401     401     401     404     404     400/404 400/404 400/404 401     401
 GET /api/v0/imagescan/scansummary/cve/CVE-2026-0001                                           | 401     401     401     400     400     400     400     400     400     400
@@ -162,6 +163,7 @@ GET /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-00000000
 PUT /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-000000000000          | 401     401     401     404     404     404     404     401     401     401
 DELETE /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-000000000000       | 401     401     401     404     404     404     404     401     401     401
 POST /api/v0/repositories/{repo}/pruningPolicies/test                                         | 401     401     401     404     404     501/404 501/404 401     401     401
+GET /api/v0/repositories/{repo}/pruningPolicies/test                                          | 401     401     401     404     404     501/404 501/404 401     401     401
 GET /api/v0/repositories/{repo}/pushMirroringPolicies                                         | 401     401     401     404     404     200/404 200/404 401     401     401
 POST /api/v0/repositories/{repo}/pushMirroringPolicies                                        | 401     401     401     404     404     501/404 501/404 401     401     401
 GET /api/v0/repositories/{repo}/pushMirroringPolicies/00000000-0000-4000-8000-000000000000    | 401     401     401     404     404     404     404     401     401     401
@@ -241,6 +243,7 @@ DELETE /api/v0/imagescan/layeroverride/00000000-0000-4000-8000-000000000000     
 POST /api/v0/imagescan/layeroverride/sha256:layer                                             | 403     403     403     403     403     403
 GET /api/v0/imagescan/repositories/{repo}/{tag}                                               | 200/404 200/404 200/404 200/404 200/404 404
 POST /api/v0/imagescan/scan                                                                   | 403     403     403     403     403     403
+POST /api/v0/repositories/scan/toggle                                                         | 403     403     403     403     403     403
 PUT /api/v0/imagescan/scan/update                                                             | 403     403     403     403     403     403
 POST /api/v0/imagescan/scan/{repo}/{tag}/linux/amd64                                          | 403     400/404 400/404 400/404 403     404
 GET /api/v0/imagescan/scansummary/cve/CVE-2026-0001                                           | 400     400     400     400     400     400
@@ -290,6 +293,7 @@ GET /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-00000000
 PUT /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-000000000000          | 403     403     404     404     403     404
 DELETE /api/v0/repositories/{repo}/pruningPolicies/00000000-0000-4000-8000-000000000000       | 403     403     404     404     403     404
 POST /api/v0/repositories/{repo}/pruningPolicies/test                                         | 403     403     501/404 501/404 403     404
+GET /api/v0/repositories/{repo}/pruningPolicies/test                                          | 403     403     501/404 501/404 403     404
 GET /api/v0/repositories/{repo}/pushMirroringPolicies                                         | 403     403     200/404 200/404 403     404
 POST /api/v0/repositories/{repo}/pushMirroringPolicies                                        | 403     403     501/404 501/404 403     404
 GET /api/v0/repositories/{repo}/pushMirroringPolicies/00000000-0000-4000-8000-000000000000    | 403     403     404     404     403     404
