@@ -20,7 +20,6 @@ use crate::http::request::user_agent;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::{Level, Place};
 use crate::model::personal_token::{GeneratedBy, TokenHash, TokenScope};
-use crate::oci::RepoName;
 
 /// For whoever is signed in, not by a bearer token: handlers ask for the account whose tokens they are.
 const SIGNED_IN: Need = Need::Account(AccountAction::See);
@@ -148,12 +147,7 @@ fn scope(asked: Option<&Value>) -> Result<TokenScope, Failure> {
     };
     let place = |text: &str| {
         let (place, level) = text.rsplit_once(':')?;
-        let place = match place.strip_suffix("/*") {
-            Some(namespace) if !namespace.is_empty() => Place::Namespace(namespace.to_owned()),
-            Some(_) => return None,
-            None => Place::Repository(RepoName::parse(place).ok()?),
-        };
-        Some((place, Level::parse(level)?))
+        Some((Place::parse(place)?, Level::parse(level)?))
     };
     match asked {
         None | Some(Value::Null) => Ok(TokenScope::All),
