@@ -153,6 +153,27 @@ on_each_engine! {
         assert_eq!(events("sam").await, 1, "that the account was made");
     }
 
+    async fn ones_own_refusals_do_not_tell_which_repositories_there_are(lab) {
+        lab.people().await;
+        lab.done(Method::POST, "/api/v0/repositories/lab", Some(json!({ "name": "hidden" })), 201).await;
+        for name in ["hidden", "none"] {
+            let path = format!("/api/v0/repositories/lab/{name}");
+            assert_eq!(lab.enzi("sam", Method::DELETE, &path, None).await.status(), 404, "{name}");
+        }
+        let refused = async |who| {
+            let answer = lab.enzi(who, Method::GET, "/api/v0/events?result=refused", None).await;
+            let events = answer.json::<Value>().await.unwrap()["events"].take();
+            let about = events.as_array().unwrap().iter().map(|event| event["repository"].as_str().unwrap().to_owned());
+            about.collect::<Vec<_>>()
+        };
+        // They are written behind the answers.
+        while refused("admin").await.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(refused("admin").await, ["lab/none", "lab/hidden"]);
+        assert_eq!(refused("sam").await, [""; 0]);
+    }
+
     async fn a_token_names_only_namespaces_that_there_can_be(lab) {
         for namespace in ["a\u{0}b", "A", "a/b", "", "*", " lab"] {
             let scope = json!({ "scope": [format!("{namespace}/*:read-write")] });

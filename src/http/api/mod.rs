@@ -39,9 +39,9 @@ use super::reply::{Asker, OperationName, Reply};
 use super::request::{Context, user_agent};
 use super::ui::csrf;
 use crate::access::AccessError;
-use crate::model::{Caller, Decision};
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Verdict;
+use crate::model::{Caller, Decision};
 
 /// Where it begins.
 pub const PREFIX: &str = "/api/v0";

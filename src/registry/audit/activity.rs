@@ -250,7 +250,14 @@ impl Seen<'_> {
         let is_own = self.viewer.name.is_some_and(own) && self.own_since.is_some_and(|since| read.event.time >= since);
         let sight = match read.chain.0 {
             Some(id) => self.sight(id)?,
-            None if self.viewer.admin || is_own => Sight::Everything,
+            None if self.viewer.admin => Sight::Everything,
+            // That somebody was refused in a repository stands in that one's chain, or here when there is none: who may
+            // not see it must not learn by this which it is.
+            None if is_own
+                && read.event.what.repository().is_none_or(|name| (self.viewer.sight)(name) != Sight::Nothing) =>
+            {
+                Sight::Everything
+            }
             None => Sight::Nothing,
         };
         let is_private = matches!(
