@@ -138,9 +138,13 @@ impl Access {
     /// the change.
     ///
     /// # Errors
-    /// [`AccessError::UnknownAccount`], or the store's fault.
+    /// [`AccessError::UnknownAccount`], [`AccessError::Refused`] when the account was switched off meanwhile, or the
+    /// store's fault.
     pub async fn reopen_session(&self, name: &str, peer: IpAddr, user_agent: &str) -> Result<Opened, AccessError> {
         let account = self.account(name)?.ok_or_else(|| AccessError::UnknownAccount(name.to_owned()))?;
+        if !account.can_sign_in() {
+            return Err(AccessError::Refused(format!("the account {name} is not active")));
+        }
         self.open_for(account, peer, user_agent).await
     }
 
@@ -187,7 +191,8 @@ impl Access {
         if has_ended(&row, now) {
             return Ok(None);
         }
-        let account = self.account(&row.account)?.filter(|account| account.revision == row.revision);
+        let account = self.account(&row.account)?;
+        let account = account.filter(|account| account.revision == row.revision && account.can_sign_in());
         let Some(account) = account else { return Ok(None) };
         if now.since(row.seen) >= TOUCH {
             let written = self.0.meta.write(move |tx| {

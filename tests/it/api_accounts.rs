@@ -281,3 +281,20 @@ on_each_engine! {
         lab.push_image("lab/app", "1", b"layer").await;
     }
 }
+
+/// What one request of a list may cost is bounded: the members of a thousand teams are not counted for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_page_of_teams_counts_no_members() {
+    let lab = Lab::new(Mode::Normal).await;
+    lab.people().await;
+    let (access, by) = (lab.server.access(), msr_lite::model::Actor::system());
+    for n in 0..100 {
+        access.create_team(&by, "lab", &format!("team-{n}"), "").await.unwrap();
+    }
+    for (limit, counted) in [(999, false), (100, true)] {
+        let page = lab.done(Method::GET, &format!("/accounts/lab/teams?limit={limit}"), None, 200).await;
+        let teams = page["teams"].as_array().unwrap();
+        assert_eq!(teams.len(), limit.min(101));
+        assert!(teams.iter().all(|team| team["membersCount"].is_u64() == counted), "{limit}");
+    }
+}

@@ -21,6 +21,7 @@ mod gc_soak;
 mod harness;
 mod jobs;
 mod kinds;
+mod late;
 mod limits;
 mod lists;
 mod manifests;

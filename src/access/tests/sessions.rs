@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::access::accounts::AccountChange;
 use crate::access::session::{IDLE, LONGEST, Session, csrf_text, remove_ended};
 use crate::meta::session::{self, MAX_SESSIONS};
+use crate::model::Actor;
 
 impl House {
     async fn open(&self, name: &str) -> String {
@@ -85,6 +87,17 @@ async fn what_changes_the_account_ends_its_sessions() {
     assert!(house.at(opened.token.reveal()).await.is_some());
     house.access.reset_password("alice").await.unwrap();
     assert!(house.at(opened.token.reveal()).await.is_none());
+}
+
+/// A password was changed from within a session, and before that goes on somebody switches the account off.
+#[tokio::test]
+async fn an_account_that_is_off_gets_no_session_again() {
+    let house = house();
+    let off = AccountChange { active: Some(false), ..AccountChange::default() };
+    house.access.change_account(&Actor::system(), "alice", off).await.unwrap();
+    let again = house.access.reopen_session("alice", address(HERE), "browser").await;
+    assert!(matches!(again, Err(AccessError::Refused(_))), "{again:?}");
+    assert_eq!(house.rows(), 0);
 }
 
 #[tokio::test]

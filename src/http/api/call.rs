@@ -95,6 +95,21 @@ impl Call<'_> {
         &found.expect("only parameters of the endpoint's own pattern are asked for (table::tests)").1
     }
 
+    /// Whether there is a body, or may be one.
+    pub fn has_body(&self) -> bool {
+        self.body.length() != Some(0)
+    }
+
+    /// Waits for the body, of which there is no more to come from then on.
+    ///
+    /// # Errors
+    /// [`Failure::Said`] when it is too large, or does not arrive whole.
+    pub async fn receive(&mut self) -> Result<(), Failure> {
+        let body = std::mem::replace(&mut self.body, RequestBody::from_bytes(""));
+        self.body = RequestBody::from_bytes(body.read_limited(MAX_BODY).await?);
+        Ok(())
+    }
+
     /// The JSON object in the body. Unknown keys are passed over, for clients send their whole structures; an empty body
     /// is an empty object.
     ///

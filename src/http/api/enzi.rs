@@ -139,7 +139,7 @@ async fn list(call: Call<'_>) -> Outcome {
         Ok((found, next, counts))
     })
     .await?;
-    let counted = found.len() <= 100;
+    let counted = found.len() <= people::MOST_COUNTED;
     let accounts = found.iter().map(|found| account_shown(&call, found, counted)).collect::<Result<Vec<_>, _>>()?;
     let (users, organizations) = counts;
     let total = users.zip(organizations).map(|(users, organizations)| users + organizations);
@@ -256,8 +256,9 @@ fn organizations(call: &Call<'_>) -> Outcome {
     let (name, page) = (call.account(), span(call)?);
     let mut found = call.app.access.organizations_of(name, page.start.as_deref(), page.limit + 1)?;
     let next = cut(&mut found, page.limit, |(account, _)| account.name.clone());
+    let counted = found.len() <= people::MOST_COUNTED;
     let shown = found.iter().map(|(account, member)| {
-        Ok(json!({ "isAdmin": member.owner, "isPublic": false, "org": account_shown(call, account, true)? }))
+        Ok(json!({ "isAdmin": member.owner, "isPublic": false, "org": account_shown(call, account, counted)? }))
     });
     let shown = shown.collect::<Result<Vec<_>, Failure>>()?;
     Ok(listed(json!({ "memberOrgs": shown }), next.as_deref()))

@@ -91,9 +91,11 @@ pub(in crate::http) fn viewer<'v>(
     admin: bool,
     sight: &'v dyn Fn(&RepoName) -> Sight,
 ) -> Viewer<'v> {
+    // A token for some places, or for pulling, tells nothing of its owner's account.
+    let whole = caller.token.is_none() && caller.through.as_ref().is_none_or(|through| through.scope.is_all());
     let name = match &caller.principal {
-        Principal::User { name, .. } => Some(name.as_str()),
-        Principal::Anonymous | Principal::System => None,
+        Principal::User { name, .. } if whole => Some(name.as_str()),
+        Principal::User { .. } | Principal::Anonymous | Principal::System => None,
     };
     Viewer { name, admin, sight }
 }

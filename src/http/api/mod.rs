@@ -39,9 +39,9 @@ use super::reply::{Asker, OperationName, Reply};
 use super::request::{Context, user_agent};
 use super::ui::csrf;
 use crate::access::AccessError;
-use crate::model::Decision;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Verdict;
+use crate::model::{Caller, Decision};
 
 /// Where it begins.
 pub const PREFIX: &str = "/api/v0";
@@ -103,16 +103,7 @@ async fn ask(
     request: Request<RequestBody>,
 ) -> Reply {
     let (head, body) = request.into_parts();
-    let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-    let caller = match session_token(&head.headers) {
-        None => app.access.authenticate_client(authorization, ctx.client, user_agent(&head.headers)).await,
-        Some(token) => match app.access.session(token).await {
-            Ok(Some(session)) => Ok(session.caller),
-            Ok(None) => Err(AccessError::Refused("this session has ended; sign in again".to_owned())),
-            Err(error) => Err(error),
-        },
-    };
-    let caller = match caller {
+    let caller = match who(app, ctx, &head.headers).await {
         Ok(caller) => caller,
         Err(refused) => return error::access(ctx, &refused),
     };
@@ -146,6 +137,20 @@ async fn ask(
     reply
 }
 
+/// Whose credentials a request shows.
+async fn who(app: &App, ctx: &Context, headers: &HeaderMap) -> Result<Caller, AccessError> {
+    match session_token(headers) {
+        None => {
+            let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+            app.access.authenticate_client(authorization, ctx.client, user_agent(headers)).await
+        }
+        Some(token) => match app.access.session(token).await? {
+            Some(session) => Ok(session.caller),
+            None => Err(AccessError::Refused("this session has ended; sign in again".to_owned())),
+        },
+    }
+}
+
 async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> Outcome {
     // A browser that was once asked for a password here sends it along with whatever a page of another site makes it
     // send.
@@ -174,8 +179,16 @@ async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> 
             };
         }
     }
-    if let Some(requirement) = endpoint.needs.requirement(call.repo.as_ref(), &call.account) {
-        call.need(requirement)?;
+    let admit = |call: &Call<'_>| {
+        endpoint.needs.requirement(call.repo.as_ref(), &call.account).map_or(Ok(()), |needed| call.need(needed))
+    };
+    admit(&call)?;
+    if call.has_body() && !matches!(*method, Method::GET | Method::HEAD) {
+        // A body comes as slowly as its sender likes, and what the sender may can end meanwhile: so it is asked again when
+        // the body is here, and nothing is waited for from then on.
+        call.receive().await?;
+        call.caller = who(call.app, call.ctx, call.headers).await?;
+        admit(&call)?;
     }
     (endpoint.handler)(call).await
 }

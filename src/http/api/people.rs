@@ -19,6 +19,8 @@ use crate::model::organization::Team;
 const USUAL: usize = 100;
 /// The most entries of a page: one fewer than the lists give at once.
 pub(super) const MOST: usize = 999;
+/// The most entries of a page that says of each how many members (or teams) it has.
+pub(super) const MOST_COUNTED: usize = 100;
 
 /// Puts an error of the accounts into the words of this interface; `code` says what is not found.
 pub(super) fn refused(code: Code) -> impl Fn(AccessError) -> Failure {

@@ -345,6 +345,16 @@ async fn admit(
             _ => {}
         }
         visit.form = Fields::read(head, body).await?;
+        // A form comes as slowly as its sender likes: whoever may do less by now, or is signed out, is asked again.
+        if visit.session.is_some() {
+            let session = match &token {
+                Some(token) => visit.app.access.session(token.reveal()).await?,
+                None => None,
+            };
+            let session = session.ok_or(Failure::SignIn)?;
+            visit.caller = session.caller.clone();
+            visit.session = Some(session);
+        }
         if !csrf::matches(&visit.csrf, visit.form.raw("csrf")) {
             let message = "This form is too old, or was not one of ours: nothing was changed. Go back, load the page \
                            again and send it once more.";

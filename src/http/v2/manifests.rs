@@ -44,7 +44,7 @@ pub(super) async fn get(
 
 /// Stores a manifest.
 pub(super) async fn put(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     reference: &Reference,
@@ -59,6 +59,10 @@ pub(super) async fn put(
         Ok(body) => body,
         Err(stopped) => return Ok(error::manifest_body(&stopped)),
     };
+    // It came as slowly as its sender liked: who may not push any more pushes nothing.
+    if let Err(refusal) = call.admit(headers).await {
+        return Ok(*refusal);
+    }
     let pushed = call.app.registry.push_manifest(call.actor(), repo, reference, tags, content_type, body).await?;
 
     let mut reply = empty(StatusCode::CREATED);

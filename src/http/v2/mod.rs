@@ -63,6 +63,32 @@ impl Call<'_> {
         }
     }
 
+    /// Finds out who asks, and lets through who may.
+    async fn admit(&mut self, headers: &HeaderMap) -> Result<(), Box<Reply>> {
+        let (access, ctx) = (&self.app.access, self.ctx);
+        let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
+        match access.authenticate_client(authorization, ctx.client, request::user_agent(headers)).await {
+            Ok(caller) => self.caller = caller,
+            Err(refused) => {
+                let mut reply = error::access(ctx, &refused);
+                if reply.status() == StatusCode::UNAUTHORIZED {
+                    reply.headers_mut().insert(WWW_AUTHENTICATE, self.challenge_header(None, Some("invalid_token")));
+                }
+                return Err(Box::new(reply));
+            }
+        }
+        let decision = access.decide(&self.caller, self.operation.requires());
+        if decision.allowed() {
+            return Ok(());
+        }
+        let source = match self.operation {
+            Operation::MountBlob { from, .. } => from.as_ref(),
+            _ => None,
+        };
+        self.note_refusal(&decision);
+        Err(Box::new(self.challenge(&decision, source)))
+    }
+
     fn may_push(&self, repo: &RepoName) -> bool {
         self.app.access.may(&self.caller, Requirement::Repository(repo, Action::Push))
     }
@@ -113,30 +139,12 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         Err(error) => return error::route(&error),
     };
     let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous(), agent: agent(&head.headers) };
-    let authorization = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-    match app.access.authenticate_client(authorization, ctx.client, request::user_agent(&head.headers)).await {
-        Ok(caller) => call.caller = caller,
-        Err(refused) => {
-            let mut reply = error::access(ctx, &refused);
-            if reply.status() == StatusCode::UNAUTHORIZED {
-                reply.headers_mut().insert(WWW_AUTHENTICATE, call.challenge_header(None, Some("invalid_token")));
-            }
-            return note(reply, &call);
-        }
-    }
-    let decision = app.access.decide(&call.caller, operation.requires());
-    let reply = if decision.allowed() {
-        match carry_out(&call, &head.headers, body).await {
+    let reply = match call.admit(&head.headers).await {
+        Ok(()) => match carry_out(&mut call, &head.headers, body).await {
             Ok(reply) => reply,
             Err(error) => error::registry(ctx, &error),
-        }
-    } else {
-        let source = match &operation {
-            Operation::MountBlob { from, .. } => from.as_ref(),
-            _ => None,
-        };
-        call.note_refusal(&decision);
-        call.challenge(&decision, source)
+        },
+        Err(refusal) => *refusal,
     };
     note(reply, &call)
 }
@@ -152,7 +160,7 @@ fn note(mut reply: Reply, call: &Call<'_>) -> Reply {
     reply
 }
 
-async fn carry_out(call: &Call<'_>, headers: &HeaderMap, body: RequestBody) -> Outcome {
+async fn carry_out(call: &mut Call<'_>, headers: &HeaderMap, body: RequestBody) -> Outcome {
     match call.operation {
         Operation::Ping => Ok(json(StatusCode::OK, &serde_json::json!({}))),
         Operation::Catalog(page) => catalog::list(call, page).await,

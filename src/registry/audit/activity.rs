@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::base::{EventId, RepoId, Timestamp};
 use crate::meta::key::Key;
 use crate::meta::order::Entry;
-use crate::meta::{MetaError, ReadTx, event, record, repo, tables};
+use crate::meta::{MetaError, ReadTx, account, event, record, repo, tables};
 use crate::model::event::chain::{Chain, Recorded};
 use crate::model::event::msr::{self, ObjectType, Verb};
 use crate::model::event::{Happening, Outcome};
@@ -143,7 +143,9 @@ impl Registry {
             let place = scope.place(query.after.as_ref())?;
             let source = source(tx, query, of, place.as_deref())?;
             let mut rows = Rows { tx, source, read: VecDeque::new(), ended: false };
-            let mut seen = Seen { tx, viewer, repos: HashMap::new() };
+            let own = viewer.name.map(|name| account::get(tx, name)).transpose()?.flatten();
+            let own_since = own.map(|account| account.created);
+            let mut seen = Seen { tx, viewer, own_since, repos: HashMap::new() };
             let (entries, next) = listing::fill_from(
                 || rows.next(),
                 limit,
@@ -215,6 +217,8 @@ impl ActivityQuery {
 struct Seen<'t> {
     tx: &'t ReadTx,
     viewer: &'t Viewer<'t>,
+    /// Since when the viewer's account is there: what happened before to one of the same name is another's.
+    own_since: Option<Timestamp>,
     repos: HashMap<RepoId, Sight>,
 }
 
@@ -243,10 +247,17 @@ impl Seen<'_> {
             event.what.account() == Some(name)
                 || (event.actor.name() == name && matches!(event.actor, crate::model::Principal::User { .. }))
         };
-        let is_own = self.viewer.name.is_some_and(own);
+        let is_own = self.viewer.name.is_some_and(own) && self.own_since.is_some_and(|since| read.event.time >= since);
         let sight = match read.chain.0 {
             Some(id) => self.sight(id)?,
-            None if self.viewer.admin || is_own => Sight::Everything,
+            None if self.viewer.admin => Sight::Everything,
+            // That somebody was refused in a repository stands in that one's chain, or here when there is none: who may
+            // not see it must not learn by this which it is.
+            None if is_own
+                && read.event.what.repository().is_none_or(|name| (self.viewer.sight)(name) != Sight::Nothing) =>
+            {
+                Sight::Everything
+            }
             None => Sight::Nothing,
         };
         let is_private = matches!(

@@ -9,13 +9,13 @@ use super::export::{Note, Wanted};
 use super::key::PublicKey;
 use super::verify::{Fault, Report, Verifier};
 use crate::access::refusals::Refusals;
-use crate::base::{Clock, EventId, RepoId, Timestamp};
+use crate::base::{Clock, EventId, RepoId, Timestamp, Uuid};
 use crate::blobs::{BlobOptions, Blobs};
 use crate::meta::key::Key;
-use crate::meta::{Engine, MetaError, Mode, Read, WriteTx, event, record, repo, tables};
+use crate::meta::{Engine, MetaError, Mode, Read, WriteTx, account, event, record, repo, tables};
 use crate::model::event::chain::{Chain, Recorded};
 use crate::model::event::{Happening, Outcome};
-use crate::model::{Caller, Event, Principal};
+use crate::model::{Account, Caller, Event, Principal};
 use crate::oci::manifest::ManifestLimits;
 use crate::oci::{Algorithm, Digest, RepoName};
 use crate::registry::{Actor, Registry, Settings};
@@ -537,7 +537,14 @@ async fn a_list_is_paged_and_filtered_and_shows_what_may_be_seen() {
     blocking(&lab, |lab| {
         let mut sign_in = lab.event("bob");
         sign_in.what = Happening::SignedIn { account: "bob".to_owned() };
-        lab.registry.meta().write_blocking(move |tx| event::append(tx, None, std::slice::from_ref(&sign_in))).unwrap();
+        let accounts = ["alice", "bob"].map(|name| Account::user(name, Uuid::random(), NOW));
+        let sign_in = move |tx: &mut WriteTx| {
+            for account in &accounts {
+                account::put(tx, account);
+            }
+            event::append(tx, None, std::slice::from_ref(&sign_in))
+        };
+        lab.registry.meta().write_blocking(sign_in).unwrap();
         let mut pulled = lab.event("alice");
         (pulled.address, pulled.agent) = (Some("192.0.2.7".to_owned()), Some("podman".to_owned()));
         pulled.what = Happening::Pulled {
