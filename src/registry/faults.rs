@@ -284,6 +284,13 @@ async fn script(house: &House, ledger: &mut Ledger, seed: u64) -> Result<(), Reg
     finished?;
     ledger.open.clear();
 
+    // One that is under way while all else happens, so that most cuts fall into it.
+    let slow = noise(60_000, seed + 5);
+    let under_way = registry.start_upload(&actor(), &name("lab/a"), None).await?;
+    ledger.open.push((under_way, "lab/a", slow.clone()));
+    let how = Append { expected: Some(20_000), ..Append::default() };
+    registry.append_upload(&actor(), &name("lab/a"), under_way, how, Pieces(slow.slice(..20_000))).await?;
+
     let mounted = registry.mount_blob(actor(), &name("lab/b"), sha256(&large), &name("lab/a")).await;
     ledger.note(&mounted, faults, &[(Blob("lab/b", sha256(&large)), Some(&large))]);
     assert!(mounted?, "it was there");
@@ -317,7 +324,9 @@ async fn script(house: &House, ledger: &mut Ledger, seed: u64) -> Result<(), Reg
     ledger.note(&untagged, faults, &[(Tagged("lab/a", "third"), None)]);
     untagged?;
 
-    // An upload that is given up, and one that expires with every lease.
+    // Uploads that are given up, and one that expires with every lease.
+    registry.cancel_upload(&actor(), &name("lab/a"), under_way).await?;
+    ledger.open.clear();
     for expires in [false, true] {
         let id = registry.start_upload(&actor(), &name("lab/a"), None).await?;
         let source = Pieces(noise(20_000, seed + 4));
