@@ -24,14 +24,14 @@ use crate::pages::{Browser, add_user};
 use crate::rights::{at, system};
 
 /// A request that was let in, and waits for its body.
-struct Late {
+pub(crate) struct Late {
     stream: TlsStream<TcpStream>,
     body: String,
 }
 
 impl Late {
     /// Sends all but the body. That it is let in shows by `100 Continue`: the registry reads the body from then on.
-    async fn begin(lab: &Lab, request: &str, head: &str, body: &str) -> Self {
+    pub(crate) async fn begin(lab: &Lab, request: &str, head: &str, body: &str) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         let pem = lab.server.pki().ca_pem();
@@ -58,7 +58,7 @@ impl Late {
     }
 
     /// Sends the body; the status of the answer.
-    async fn end(mut self) -> u16 {
+    pub(crate) async fn end(mut self) -> u16 {
         self.stream.write_all(self.body.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         drop(self.stream.read_to_end(&mut answer).await);

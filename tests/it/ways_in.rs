@@ -2,14 +2,10 @@
 //! what its caller may not see.
 
 use std::fmt::Write as _;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use hyper::body::{Body, Frame};
 use msr_lite::access::accounts::{AccountChange, NewAccount};
 use msr_lite::access::personal_tokens::{NewToken, TokenChange, TokenFilter};
 use msr_lite::base::Secret;
@@ -22,9 +18,9 @@ use msr_lite::model::permission::{Level, Place};
 use msr_lite::model::personal_token::TokenScope;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use crate::harness::{Lab, OCI_MANIFEST, code, header, on_each_engine, sha256};
+use crate::late::Late;
 use crate::pages::{Browser, encoded};
 use crate::rights::{PASSWORD, at, system};
 
@@ -367,21 +363,6 @@ async fn nobody_is_told_what_is_private() {
     }
 }
 
-/// A body that is sent as a test lets it.
-struct Pieces(mpsc::UnboundedReceiver<Vec<u8>>);
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece.into()))))
-    }
-}
-
 /// A token is looked at when a request begins: what takes longer than the token lives is not cut off, and a token that
 /// is got meanwhile goes on with the same upload.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -395,29 +376,17 @@ async fn a_long_push_outlives_its_token() {
     assert_eq!(begun.status(), StatusCode::ACCEPTED);
     let location = header(&begun, "location");
 
-    let (send, receive) = mpsc::unbounded_channel();
-    let body = reqwest::Body::wrap(Pieces(receive));
-    let patch = tokio::spawn(with(&bearer, Method::PATCH, &location).body(body).send());
-    let content: Vec<Vec<u8>> = (0..4_u8).map(|n| vec![n; 100_000]).collect();
-    send.send(content[0].clone()).unwrap();
-    // The upload has begun when its session holds bytes.
-    while lab.server.registry().blobs().open_sessions() == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let content = "a long layer ".repeat(30_000);
+    // Let in while the token lives; its content comes later.
+    let head = format!("authorization: Bearer {bearer}\r\ncontent-type: application/octet-stream");
+    let patch = Late::begin(&lab, &format!("PATCH {location}"), &head, &content).await;
     lab.clock.advance(Duration::from_hours(2));
     let late = with(&bearer, Method::GET, "/v2/").send().await.unwrap();
     assert_eq!(late.status(), StatusCode::UNAUTHORIZED, "the token is over");
-    for piece in &content[1..] {
-        send.send(piece.clone()).unwrap();
-    }
-    drop(send);
-    let patched = patch.await.unwrap().unwrap();
-    assert_eq!(patched.status(), StatusCode::ACCEPTED);
-    let location = header(&patched, "location");
+    assert_eq!(patch.end().await, 202);
 
-    let whole = content.concat();
-    let end = format!("{location}{}digest={}", if location.contains('?') { '&' } else { '?' }, sha256(&whole));
+    let end =
+        format!("{location}{}digest={}", if location.contains('?') { '&' } else { '?' }, sha256(content.as_bytes()));
     let late = with(&bearer, Method::PUT, &end).send().await.unwrap();
     assert_eq!(late.status(), StatusCode::UNAUTHORIZED);
     assert!(header(&late, "www-authenticate").contains("scope=\"repository:alice/large:pull,push\""));

@@ -1,5 +1,6 @@
 //! MSR's REST interface, `/api/v0`, and that of its accounts, `/enzi/v0`: [`table`] has one row for each endpoint, one
-//! file per noun answers, [`error`] gives statuses and codes. Replies have MSR's keys and, beside them, ours: what a tag is, its pair, an application's members.
+//! file per noun answers, [`error`] gives statuses and codes. Replies have MSR's keys and, beside them, ours: what a tag
+//! is, its pair, an application's members.
 //!
 //! Callers sign in with Basic (name and password) or a bearer token of the token service, or with the token of a
 //! session that `/enzi/v0/id/login` opened; cookies are not looked at.
