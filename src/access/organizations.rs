@@ -40,7 +40,7 @@ pub struct Sizes {
 }
 
 /// Entries that are counted for [`Sizes`].
-const COUNTED: usize = 2000;
+pub const COUNTED: usize = 2000;
 
 fn unknown_team(organization: &str, team: &str) -> AccessError {
     AccessError::NotFound(format!("the organization {organization} has no team {team}"))

@@ -114,5 +114,5 @@ pub(super) fn cut<T>(rows: &mut Vec<T>, place: impl Fn(&T) -> String) -> Option<
 
 /// A number that was counted up to a bound.
 pub(super) fn counted(count: Option<u64>) -> String {
-    count.map_or_else(|| "more than 2000".to_owned(), super::words::number)
+    count.map_or_else(|| format!("more than {}", crate::access::organizations::COUNTED), super::words::number)
 }
