@@ -248,6 +248,17 @@ impl Ledger {
         self.0.lock().unwrap().insert(path.to_owned(), None);
     }
 
+    /// Leaves these open; tells what was known of them.
+    pub(crate) fn open_all<'p>(&self, paths: impl Iterator<Item = &'p String>) -> Vec<(String, Option<Digest>)> {
+        let mut known = self.0.lock().unwrap();
+        paths.map(|path| (path.clone(), known.insert(path.clone(), None).flatten())).collect()
+    }
+
+    /// What [`Ledger::open_all`] left open is as it was.
+    pub(crate) fn stand_again(&self, stood: Vec<(String, Option<Digest>)>) {
+        self.0.lock().unwrap().extend(stood);
+    }
+
     pub(crate) fn forget(&self, path: &str) {
         self.0.lock().unwrap().remove(path);
     }

@@ -21,6 +21,8 @@ const SIZE: u64 = 96 * MIB;
 /// Longer than a push of one image takes.
 const LEASE: Duration = Duration::from_secs(4);
 const CONFIG: &str = "log = \"warn\"\n[storage]\nreserve_mib = 8\nballast_mib = 6\n[gc]\nlease_seconds = 4\n";
+/// As above.
+const BALLAST: u64 = 6 * MIB;
 
 /// What stays of the images before a round, and what is there when the disk fills. What lies between is more than it
 /// takes to leave the reserve (a ninth MiB beyond it is asked for) and to make the ballast again, so that deletions
@@ -109,6 +111,8 @@ struct Counts {
     deleted: u64,
     deleted_when_full: u64,
     restarts: u64,
+    /// Times the ballast was taken, too.
+    starved: u64,
     recovered_by_itself: u64,
     collections: Collections,
     /// Those while not a block was free.
@@ -153,30 +157,37 @@ impl Lab {
             let told = self.push().await;
             assert_eq!(told, Told::Yes, "{}: there is room", self.when);
             if self.dice.below(4) == 0 {
-                self.delete_oldest().await;
+                self.delete().await;
             }
         }
 
         // Somebody else takes what there is, up to a point between nothing and a little more than the reserve.
         let outside = File::create(self.place.join("outside")).unwrap();
-        fill(&outside, free(&self.place).saturating_sub(self.dice.below(12 * MIB)));
+        let left = self.dice.below(12 * MIB);
+        self.take_all_but_the_ballast(&outside, free(&self.place).saturating_sub(left));
         self.push_until_refused().await;
         self.check("refused").await;
 
-        // To the last block, and into what the reserve left. No collection meanwhile: it would be given the ballast, and
-        // somebody who keeps the disk full to the last block takes that, too (docs/reliability.md tells of this limit).
-        self.collect_no_more().await;
-        fill(&outside, SIZE);
+        // To the last block, and into what the reserve left.
+        self.take_all_but_the_ballast(&outside, SIZE);
         assert_eq!(self.push().await, Told::Full, "{}", self.when);
         self.check("full").await;
         let ready = self.asker.get("/readyz").await.unwrap().unwrap();
         assert!(String::from_utf8_lossy(&ready).starts_with("ready to pull; pushes are refused"), "{}", self.when);
 
-        // Deletions and collections go on; the ballast pays for them.
-        self.collector = Some(Collector::begin(&self.site));
+        if self.dice.below(4) == 0 {
+            self.starve(&outside).await;
+        } else {
+            self.recover(&outside).await;
+        }
+    }
+
+    /// Deletions and collections go on, for the ballast pays for them; then space comes back.
+    async fn recover(&mut self, outside: &File) {
         let by_itself = self.dice.below(2) == 0;
         let before = (self.counts.deleted, self.counts.collections.done);
         self.delete_down_to(if by_itself { FEW } else { self.standing() / 2 }).await;
+        // The one that is going on belongs to this.
         self.collect_no_more().await;
         self.collector = Some(Collector::begin(&self.site));
         self.counts.deleted_when_full += self.counts.deleted - before.0;
@@ -191,24 +202,76 @@ impl Lab {
 
         // Space comes back, and with it everything else.
         if !by_itself {
-            std::fs::remove_file(self.place.join("outside")).unwrap();
-            outside.set_len(0).unwrap();
+            self.give_back(outside);
         }
+        let took = self.wait_for_pushes().await;
+        let longest =
+            if by_itself { &mut self.counts.longest_by_itself } else { &mut self.counts.longest_after_others };
+        *longest = took.max(*longest);
+        self.counts.recovered_by_itself += u64::from(by_itself);
+        self.check("recovered").await;
+        if by_itself {
+            self.give_back(outside);
+        }
+    }
+
+    /// Somebody else takes what the ballast gave, too. Then not even a deletion can be written (docs/reliability.md tells
+    /// of this limit): it is refused in words, and nothing is lost by it.
+    async fn starve(&mut self, outside: &File) {
+        self.collect_no_more().await;
+        let begun = Instant::now();
+        loop {
+            fill(outside, SIZE);
+            match self.delete_oldest().await {
+                Told::Full => break,
+                _ => assert!(begun.elapsed() < SOON && !self.shelf.is_empty(), "{}: deletions go on", self.when),
+            }
+        }
+        self.counts.starved += 1;
+        assert_eq!(self.push().await, Told::Full, "{}", self.when);
+        self.check("starved").await;
+        if self.dice.below(2) == 0 {
+            self.restart().await;
+            self.collect_no_more().await;
+            self.check("started again while starved").await;
+        }
+        self.give_back(outside);
+        self.collector = Some(Collector::begin(&self.site));
+        let took = self.wait_for_pushes().await;
+        self.counts.longest_after_others = took.max(self.counts.longest_after_others);
+        self.check("recovered").await;
+    }
+
+    /// Grows what is outside by at most `bytes`. What the ballast gave if it was given up meanwhile is left to the
+    /// registry.
+    fn take_all_but_the_ballast(&self, outside: &File, bytes: u64) {
+        fill(outside, bytes);
+        if !self.has_ballast() {
+            let length = outside.metadata().unwrap().len();
+            outside.set_len(length.saturating_sub(BALLAST)).unwrap();
+        }
+    }
+
+    fn give_back(&self, outside: &File) {
+        std::fs::remove_file(self.place.join("outside")).unwrap();
+        outside.set_len(0).unwrap();
+    }
+
+    fn has_ballast(&self) -> bool {
+        self.place.join("data/ballast").exists()
+    }
+
+    /// Until they are taken again and the ballast stands; tells how long the first took.
+    async fn wait_for_pushes(&mut self) -> Duration {
         let begun = Instant::now();
         while self.push().await != Told::Yes {
             assert!(begun.elapsed() < SOON, "{}: it does not recover\n{}", self.when, self.server.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let longest =
-            if by_itself { &mut self.counts.longest_by_itself } else { &mut self.counts.longest_after_others };
-        *longest = begun.elapsed().max(*longest);
-        self.counts.recovered_by_itself += u64::from(by_itself);
-        self.wait("no ballast again", |lab| lab.place.join("data/ballast").exists()).await;
+        let took = begun.elapsed();
+        self.wait("no ballast again", Self::has_ballast).await;
         assert!(self.server.is_running(), "{}: the server ended\n{}", self.when, self.server.log());
-        self.check("recovered").await;
-        if by_itself {
-            std::fs::remove_file(self.place.join("outside")).unwrap();
-        }
+        took
     }
 
     /// Refusals begin within the second for which a look at the disk is good.
@@ -219,7 +282,7 @@ impl Lab {
             assert!(pushes < 400, "{}: the disk does not fill", self.when);
             match self.push().await {
                 Told::Full => refusals += 1,
-                _ if pushes % 6 == 0 => self.delete_oldest().await,
+                _ if pushes % 6 == 0 => self.delete().await,
                 _ => {}
             }
         }
@@ -271,23 +334,36 @@ impl Lab {
         told
     }
 
-    /// The manifest by its digest: the blobs follow by themselves, when their leases are over.
-    async fn delete_oldest(&mut self) {
-        let Some(image) = self.shelf.pop_front() else { return };
+    /// The manifest by its digest: the blobs follow by themselves, when their leases are over. Yes or full, nothing else.
+    async fn delete_oldest(&mut self) -> Told {
+        let Some(image) = self.shelf.pop_front() else { return Told::Yes };
         // Before it is asked for, for those who pull meanwhile.
-        image.paths().for_each(|path| self.ledger.open(path));
+        let stood = self.ledger.open_all(image.paths());
         let told = self.asker.delete(&image.manifest).await;
-        assert_eq!(told, Told::Yes, "{}: {}\n{}", self.when, image.manifest, self.server.log());
-        image.paths().for_each(|path| self.ledger.forget(path));
-        for path in [&image.tag, &image.manifest] {
-            assert_eq!(self.asker.get(path).await.unwrap(), None, "{}: {path} was deleted", self.when);
+        match told {
+            Told::Yes => {
+                image.paths().for_each(|path| self.ledger.forget(path));
+                for path in [&image.tag, &image.manifest] {
+                    assert_eq!(self.asker.get(path).await.unwrap(), None, "{}: {path} was deleted", self.when);
+                }
+                self.counts.deleted += 1;
+            }
+            Told::Full => {
+                self.ledger.stand_again(stood);
+                self.shelf.push_front(image);
+            }
+            other => panic!("{}: {other:?}: {}\n{}", self.when, image.manifest, self.server.log()),
         }
-        self.counts.deleted += 1;
+        told
+    }
+
+    async fn delete(&mut self) {
+        assert_eq!(self.delete_oldest().await, Told::Yes, "{}\n{}", self.when, self.server.log());
     }
 
     async fn delete_down_to(&mut self, bytes: u64) {
         while self.standing() > bytes {
-            self.delete_oldest().await;
+            self.delete().await;
         }
     }
 
@@ -339,13 +415,15 @@ impl Lab {
         assert_eq!(files(&self.place.join("data/uploads")), 0, "uploads that were refused and cancelled");
         self.pull_no_more().await;
         self.collect_no_more().await;
-        let Counts { images, refused, deleted, deleted_when_full, restarts, recovered_by_itself, .. } = self.counts;
+        let Counts { images, refused, deleted, deleted_when_full, restarts, starved, recovered_by_itself, .. } =
+            self.counts;
         let Counts { collections, collections_when_full, pulls, longest_after_others, longest_by_itself, .. } =
             self.counts;
         println!(
             "{what}: {images} images acknowledged and none lost, {refused} pushes refused; {deleted} deleted, \
              {deleted_when_full} of them on the full disk; {} collections, {collections_when_full} of them on the full disk, \
              {} failed, {} MiB freed; {} pulls without a break, the longest {:?}; {restarts} kills on the full disk; \
+             {starved} times the ballast was taken, too; \
              pushes taken again {longest_after_others:?} at most after others gave space, {longest_by_itself:?} at most \
              where deletions alone did ({recovered_by_itself} times; a lease is {LEASE:?})",
             collections.done,
