@@ -167,6 +167,10 @@ async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> 
         None => None,
         Some((namespace, name)) => {
             let repo = path::repository(namespace, name);
+            if repo.is_err() {
+                // As of every other name.
+                call.need(Requirement::SignedIn)?;
+            }
             let say = |error| format!("there is no repository {namespace}/{name}, for there cannot be: {error}");
             Some(repo.map_err(|error| Failure::Said(Code::NoSuchRepository, say(error)))?)
         }

@@ -95,7 +95,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_test_pruning_policy",
         ADMINISTER,
         "What a pruning policy would take; not built yet",
-        &[],
+        PAGING,
         |call| later(&call, "pruning policies"),
     ),
     row(
