@@ -57,7 +57,7 @@ fn fit_each(pattern: &[&'static str], path: &[&str], found: &mut Parameters) -> 
         };
         // A name in the path of its namespace alone, such as lab%2Fapp, is a repository's.
         let of_namespace = ["namespace", "account"].contains(&name);
-        let value = decode(segment).filter(|value| !value.is_empty() && !(of_namespace && value.contains('/')));
+        let value = decode(segment).filter(|value| !value.is_empty() && (!of_namespace || !value.contains('/')));
         found.others.extend(value.iter().map(|value| (name, value.clone())));
         value.is_some()
     })
