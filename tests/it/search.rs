@@ -22,16 +22,16 @@ use crate::pages::Browser;
 use crate::rights::{PASSWORD, at};
 
 /// Repositories that one closure makes: as many rows as one may touch.
-const BATCH: u64 = 80;
+const BATCH: usize = 80;
 /// The first id of those that others have.
 const OTHERS: u64 = 1 << 40;
 
 impl Lab {
     /// Repositories that only administrators see, by name before those of everybody else, with a tag and a term each.
     async fn hide(&self, many: u64) {
-        for begin in (0..many).step_by(BATCH as usize) {
+        for begin in (0..many).step_by(BATCH) {
             let hidden = move |tx: &mut WriteTx| {
-                for n in begin..(begin + BATCH).min(many) {
+                for n in begin..(begin + BATCH as u64).min(many) {
                     let (name, id): (RepoName, _) = (format!("aaa/web-{n:05}").parse().unwrap(), RepoId(OTHERS + n));
                     repo::create(tx, id, &RepoRow::new(name, Timestamp(n)));
                     repo::refresh(tx, id)?;
