@@ -25,7 +25,9 @@ impl Access {
         let refreshed = matches!(grant, Grant::Refresh(_));
         let identity = match grant {
             Grant::Anonymous => None,
-            Grant::Password { username, password } => Some(self.identify(&username, password, peer, &client).await?),
+            Grant::Password { username, password } => {
+                Some(self.identify(&username, password, peer, &client, self.began()).await?)
+            }
             Grant::Refresh(token) => Some(self.refreshed(&token, peer, &client)?),
         };
         let scopes = self.allowed(identity.as_ref(), &scopes);

@@ -9,13 +9,14 @@ use parking_lot::Mutex;
 use super::authenticator::Answer;
 use super::cache::Bounded;
 use super::password::{self, MAX_ACCOUNT, MAX_PASSWORD, Proof, is_imported};
-use super::personal_tokens::is_token;
+use super::personal_tokens::{behind, is_token};
 use super::refusals::Refusal;
 use super::throttle::Source;
 use super::token::Claims;
-use super::{Access, AccessError};
+use super::{Access, AccessError, Began};
 use crate::base::Secret;
-use crate::meta::{Epoch, account};
+use crate::meta::tables::RIGHTS;
+use crate::meta::{Epoch, MetaError, Only, account};
 use crate::model::account::Account;
 use crate::model::personal_token::{Through, TokenHash};
 use crate::model::{Caller, Principal};
@@ -48,7 +49,8 @@ struct Verified {
     scopes: Arc<[Scope]>,
     /// The personal access token that it was got with.
     through: Option<TokenHash>,
-    /// The account as it was found to be of this revision, and when: it is so as long as nothing is committed.
+    /// The account as it was found to be of this revision, and when: it is so until a commit touches what rights are made
+    /// of ([`RIGHTS`]). So asking again at the end of a push, among a thousand others, reads nothing.
     seen: Mutex<Option<Seen>>,
 }
 
@@ -102,6 +104,8 @@ struct Attempt {
     password: Secret,
     proof: Proof,
     from: Source,
+    /// When the request began (steady ms).
+    began: u64,
 }
 
 impl Access {
@@ -121,15 +125,27 @@ impl Access {
         password: Secret,
         peer: IpAddr,
         client: &str,
+        began: Began,
     ) -> Result<Identity, AccessError> {
         if is_token(password.reveal()) {
             return self.by_token(name, &password, peer, client);
         }
-        Ok(Identity { account: self.sign_in(name, password, peer).await?, through: None })
+        Ok(Identity { account: self.sign_in_since(name, password, peer, began).await?, through: None })
     }
 
     /// The account, if the password is its own.
     pub(super) async fn sign_in(&self, name: &str, password: Secret, peer: IpAddr) -> Result<Account, AccessError> {
+        self.sign_in_since(name, password, peer, self.began()).await
+    }
+
+    /// The same for a request that began then: what was remembered at that time is good for all of it.
+    async fn sign_in_since(
+        &self,
+        name: &str,
+        password: Secret,
+        peer: IpAddr,
+        began: Began,
+    ) -> Result<Account, AccessError> {
         if is_token(password.reveal()) {
             return Err(AccessError::Refused("an access token does not work here; use the password".into()));
         }
@@ -137,7 +153,8 @@ impl Access {
             return Err(wrong());
         }
         let proof = self.0.passwords.proof(name, &password);
-        let attempt = Attempt { name: name.to_owned(), password, proof, from: Source::of(peer) };
+        let attempt =
+            Attempt { name: name.to_owned(), password, proof, from: Source::of(peer), began: began.steady };
         if let Some(account) = self.remembered(&attempt)? {
             return Ok(account);
         }
@@ -154,7 +171,7 @@ impl Access {
         let now = inner.clock.steady();
         let account = self.account(&attempt.name)?;
         let revision = account.as_ref().map(|account| account.revision);
-        if revision.is_some_and(|revision| inner.sign_ins.knows(&attempt.proof, revision, now)) {
+        if revision.is_some_and(|revision| inner.sign_ins.knows(&attempt.proof, revision, attempt.began)) {
             return Ok(account);
         }
         if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, revision)) {
@@ -250,28 +267,33 @@ impl Access {
         }
     }
 
-    /// Whom a bearer token stands for.
-    pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        self.check_bearer(token, peer).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
+    /// Whom a bearer token stands for, shown by a request that began then.
+    pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr, began: Began) -> Result<Caller, AccessError> {
+        self.check_bearer(token, peer, began)
+            .inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
     }
 
-    fn check_bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        let verified = self.verify_bearer(token.reveal())?;
+    fn check_bearer(&self, token: &Secret<&str>, peer: IpAddr, began: Began) -> Result<Caller, AccessError> {
+        let verified = self.verify_bearer(token.reveal(), began)?;
         let token = Some(Arc::clone(&verified.scopes));
         if verified.account.is_empty() {
             return Ok(Caller { principal: Principal::Anonymous, token, through: None });
         }
-        let epoch = self.0.meta.epoch();
+        let epoch = self.0.meta.rights_epoch();
         if let Some((at, principal, through)) = &*verified.seen.lock()
             && epoch == Some(*at)
             && through.as_ref().and_then(|through| through.expires).is_none_or(|end| self.0.clock.now() < end)
         {
             return Ok(Caller { principal: principal.clone(), token, through: through.clone() });
         }
-        let identity = match &verified.through {
-            Some(hash) => self.through(hash)?.filter(|identity| identity.account.name == verified.account),
-            None => self.account(&verified.account)?.map(|account| Identity { account, through: None }),
-        };
+        let now = self.0.clock.now();
+        let identity = self.0.meta.read(|tx| {
+            let tx = &Only::of(tx, RIGHTS);
+            Ok::<_, MetaError>(match &verified.through {
+                Some(hash) => behind(tx, hash, now)?.filter(|identity| identity.account.name == verified.account),
+                None => account::get(tx, &verified.account)?.map(|account| Identity { account, through: None }),
+            })
+        })?;
         match identity {
             Some(Identity { account, through }) if account.revision == verified.revision && account.can_sign_in() => {
                 let principal = principal(&account);
@@ -306,10 +328,10 @@ impl Access {
         });
     }
 
-    fn verify_bearer(&self, token: &str) -> Result<Arc<Verified>, AccessError> {
+    fn verify_bearer(&self, token: &str, began: Began) -> Result<Arc<Verified>, AccessError> {
         let inner = &self.0;
         let refuse = |fault: super::token::TokenFault| AccessError::Refused(fault.to_string());
-        let now = inner.clock.now();
+        let now = began.wall;
         let end = token.as_bytes().last_chunk::<END>();
         let known = end.and_then(|end| inner.tokens.0.lock().get(end).map(|known| Arc::clone(known)));
         if let Some(known) = known.filter(|known| **known.token.reveal() == *token) {
