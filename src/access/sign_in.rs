@@ -14,7 +14,7 @@ use super::refusals::Refusal;
 use super::throttle::Source;
 use super::token::Claims;
 use super::{Access, AccessError, Began};
-use crate::base::Secret;
+use crate::base::{Secret, Uuid};
 use crate::meta::tables::RIGHTS;
 use crate::meta::{Epoch, MetaError, Only, account};
 use crate::model::account::Account;
@@ -26,8 +26,16 @@ use crate::oci::scope::Scope;
 /// the hundred.
 const REMEMBER: Duration = Duration::from_mins(5);
 
-/// Passwords found right: by their proof, until when (steady ms) and at which revision of the account.
-pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, u64)>>);
+/// Which state of which account: its id and its revision. A name is not enough, nor name and revision: an account that is
+/// deleted and made again within a millisecond begins at the revision at which the first one did.
+type Version = (Uuid, u64);
+
+fn version(account: &Account) -> Version {
+    (account.id, account.revision)
+}
+
+/// Passwords found right: by their proof, until when (steady ms) and of which state of the account.
+pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, Version)>>);
 
 /// Tokens found right. They are found by the end of their text, a part of the signature that nobody can choose, and
 /// then compared: whoever could learn from the time which that takes would have to know the end already.
@@ -43,13 +51,13 @@ type Seen = (Epoch, Principal, Option<Arc<Through>>);
 struct Verified {
     token: Secret<Box<str>>,
     account: String,
-    revision: u64,
+    made_for: Version,
     nbf: u64,
     exp: u64,
     scopes: Arc<[Scope]>,
     /// The personal access token that it was got with.
     through: Option<TokenHash>,
-    /// The account as it was found to be of this revision, and when: it is so until a commit touches what rights are made
+    /// The account as it was found to be in this state, and when: it is so until a commit touches what rights are made
     /// of ([`RIGHTS`]). So asking again at the end of a push, among a thousand others, reads nothing.
     seen: Mutex<Option<Seen>>,
 }
@@ -73,12 +81,12 @@ impl SignIns {
         Self(Mutex::new(Bounded::new(4096)))
     }
 
-    fn knows(&self, proof: &Proof, revision: u64, now: u64) -> bool {
-        self.0.lock().get(proof).is_some_and(|&mut (until, at)| now < until && at == revision)
+    fn knows(&self, proof: &Proof, version: Version, now: u64) -> bool {
+        self.0.lock().get(proof).is_some_and(|&mut (until, of)| now < until && of == version)
     }
 
-    fn remember(&self, proof: Proof, revision: u64, now: u64) {
-        self.0.lock().insert(proof, (now + REMEMBER.as_secs() * 1000, revision));
+    fn remember(&self, proof: Proof, version: Version, now: u64) {
+        self.0.lock().insert(proof, (now + REMEMBER.as_secs() * 1000, version));
     }
 }
 
@@ -153,8 +161,7 @@ impl Access {
             return Err(wrong());
         }
         let proof = self.0.passwords.proof(name, &password);
-        let attempt =
-            Attempt { name: name.to_owned(), password, proof, from: Source::of(peer), began: began.steady };
+        let attempt = Attempt { name: name.to_owned(), password, proof, from: Source::of(peer), began: began.steady };
         if let Some(account) = self.remembered(&attempt)? {
             return Ok(account);
         }
@@ -171,7 +178,8 @@ impl Access {
         let now = inner.clock.steady();
         let account = self.account(&attempt.name)?;
         let revision = account.as_ref().map(|account| account.revision);
-        if revision.is_some_and(|revision| inner.sign_ins.knows(&attempt.proof, revision, attempt.began)) {
+        if account.as_ref().is_some_and(|account| inner.sign_ins.knows(&attempt.proof, version(account), attempt.began))
+        {
             return Ok(account);
         }
         if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, revision)) {
@@ -213,7 +221,7 @@ impl Access {
             Some(account) if right => {
                 self.renew_hash(&account, &attempt.password);
                 inner.throttle.succeeded(&account.name, attempt.from);
-                inner.sign_ins.remember(attempt.proof, account.revision, now);
+                inner.sign_ins.remember(attempt.proof, version(&account), now);
                 tracing::debug!(account = account.name, address = %peer, "signed in");
                 Ok(account)
             }
@@ -295,7 +303,7 @@ impl Access {
             })
         })?;
         match identity {
-            Some(Identity { account, through }) if account.revision == verified.revision && account.can_sign_in() => {
+            Some(Identity { account, through }) if version(&account) == verified.made_for && account.can_sign_in() => {
                 let principal = principal(&account);
                 if let Some(epoch) = epoch {
                     *verified.seen.lock() = Some((epoch, principal.clone(), through.clone()));
@@ -338,11 +346,11 @@ impl Access {
             Claims::check_time(known.nbf, known.exp, now).map_err(refuse)?;
             return Ok(known);
         }
-        let Claims { sub, rev, nbf, exp, access, pat, .. } = inner.keys.verify(token, now).map_err(refuse)?;
+        let Claims { sub, acc, rev, nbf, exp, access, pat, .. } = inner.keys.verify(token, now).map_err(refuse)?;
         let verified = Arc::new(Verified {
             token: Secret::new(token.into()),
             account: sub,
-            revision: rev,
+            made_for: (acc, rev),
             nbf,
             exp,
             scopes: access.into(),

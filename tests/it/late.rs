@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use msr_lite::access::accounts::AccountChange;
 use msr_lite::access::personal_tokens::TokenFilter;
+use msr_lite::meta::Mode;
 use msr_lite::model::permission::Level;
 use msr_lite::model::personal_token::TokenScope;
 use reqwest::Method;
@@ -225,6 +226,12 @@ on_each_engine! {
         }
         assert_eq!(lab.by(crate::rights::PASSWORD, Method::GET, "/v2/").await.status(), 429);
         assert_eq!(late.end().await, 201);
+    }
+
+    async fn a_request_that_deactivates_the_last_administrator_leaves_the_password(lab) {
+        let both = json!({ "password": "another long password", "isActive": false });
+        lab.done(Method::PATCH, "/accounts/admin", Some(both), 409).await;
+        assert_eq!(lab.get("/v2/").await.status(), 200, "with the password so far");
     }
 
     async fn a_manifest_may_take_longer_than_its_token(lab) {
