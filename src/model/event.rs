@@ -12,7 +12,7 @@ use crate::oci::{Digest, MediaType, RepoName, Tag};
 use super::account::AccountKind;
 use super::permission::{Level, Place};
 use super::personal_token::{TokenHash, TokenScope};
-use super::principal::Principal;
+use super::principal::{Actor, Principal};
 
 /// Something that happened to the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,12 @@ impl Event {
     /// Something that was done; whoever knows more of it sets the other fields.
     pub fn new(id: EventId, time: Timestamp, actor: Principal, what: Happening) -> Self {
         Self { id, time, actor, address: None, agent: None, via: None, result: Outcome::Done, reason: None, what }
+    }
+
+    /// The same with all that is known of who did it.
+    pub fn by(actor: &Actor, id: EventId, time: Timestamp, what: Happening) -> Self {
+        let Actor { principal, address, agent, via, narrowed: _ } = actor.clone();
+        Self { address, agent, via, ..Self::new(id, time, principal, what) }
     }
 }
 

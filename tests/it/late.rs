@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use msr_lite::access::accounts::AccountChange;
-use msr_lite::access::personal_tokens::TokenFilter;
+use msr_lite::access::personal_tokens::{NewToken, TokenFilter};
 use msr_lite::meta::Mode;
 use msr_lite::model::permission::Level;
 use msr_lite::model::personal_token::TokenScope;
@@ -226,6 +226,37 @@ on_each_engine! {
         }
         assert_eq!(lab.by(crate::rights::PASSWORD, Method::GET, "/v2/").await.status(), 429);
         assert_eq!(late.end().await, 201);
+    }
+
+    async fn a_narrow_token_of_an_administrator_makes_no_organization(lab) {
+        let new = |scope: &str| {
+            let (scope, label) = (TokenScope::parse(scope).unwrap(), "build".to_owned());
+            NewToken { label, scope, ..NewToken::default() }
+        };
+        let access = lab.server.access();
+        let (narrow, _) = access.create_token(&system(), None, "admin", new("fresh/*:admin")).await.unwrap();
+        let (wide, _) = access.create_token(&system(), None, "admin", new("all")).await.unwrap();
+        let path = "/v2/fresh/app/blobs/uploads/";
+        let service = "/auth/token?scope=repository:fresh/app:pull,push";
+        let by = |method, path: &str, token: &str| lab.anonymous(method, path).basic_auth("admin", Some(token));
+        let bearer = by(Method::GET, service, narrow.reveal()).send().await.unwrap().json::<Value>().await.unwrap();
+        let bearer = bearer["token"].as_str().unwrap();
+        for request in [by(Method::POST, path, narrow.reveal()), lab.anonymous(Method::POST, path).bearer_auth(bearer)] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 403);
+            let text = answer.text().await.unwrap();
+            assert!(text.contains("the access token \\\"build\\\" does not allow to make it"), "{text}");
+        }
+        let made = json!({ "name": "app" });
+        let made = by(Method::POST, "/api/v0/repositories/fresh", narrow.reveal()).json(&made).send().await.unwrap();
+        assert_eq!(made.status(), 403, "{}", made.text().await.unwrap());
+        assert!(access.account("fresh").unwrap().is_none());
+
+        let whole = format!("{path}?digest={}", sha256(b"x"));
+        assert_eq!(by(Method::POST, &whole, wide.reveal()).body("x").send().await.unwrap().status(), 201);
+        assert!(access.account("fresh").unwrap().is_some_and(|account| account.is_organization()));
+        let other = "/v2/fresh/other/blobs/uploads/";
+        assert_eq!(by(Method::POST, other, narrow.reveal()).send().await.unwrap().status(), 202, "it is there now");
     }
 
     async fn a_request_that_deactivates_the_last_administrator_leaves_the_password(lab) {
