@@ -5,11 +5,12 @@ pub mod msr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{EventId, RepoId, Timestamp, Uuid};
+use crate::base::{EventId, JobId, RepoId, Timestamp, Uuid};
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, MediaType, RepoName, Tag};
 
 use super::account::AccountKind;
+use super::job::Task;
 use super::permission::{Level, Place};
 use super::personal_token::{TokenHash, TokenScope};
 use super::principal::{Actor, Principal};
@@ -384,6 +385,24 @@ pub enum Happening {
         /// Whether everybody who is signed in may pull since.
         public: bool,
     },
+    /// Somebody started work that the registry otherwise does by itself.
+    JobStarted {
+        /// Which.
+        task: Task,
+        /// The job that does it; none where whoever asked for it did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        job: Option<JobId>,
+        /// Of a collection: whether leases kept nothing.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ignore_leases: bool,
+    },
+    /// Somebody took back a job, or had one forgotten that had failed for good.
+    JobRemoved {
+        /// What it was to do.
+        task: Task,
+        /// Which.
+        job: JobId,
+    },
     /// A setting that is kept in the store was changed.
     SettingsChanged {
         /// Which.
@@ -426,6 +445,8 @@ impl Happening {
             | Self::TokenCreated { .. }
             | Self::TokenChanged { .. }
             | Self::TokenDeleted { .. }
+            | Self::JobStarted { .. }
+            | Self::JobRemoved { .. }
             | Self::SettingsChanged { .. } => None,
         }
     }
