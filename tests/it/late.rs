@@ -167,8 +167,8 @@ on_each_engine! {
         lab.server.access().remove_team_member(&system(), "lab", "dev", "alice").await.unwrap();
         assert_eq!([patch.end().await, end.end().await, whole.end().await], [404; 3]);
         for content in [patched, put, posted] {
-            let path = format!("/v2/lab/web/blobs/{}", sha256(content.as_bytes()));
-            assert_eq!(lab.head(&path).await.status(), 404, "{content}");
+            let address = format!("/v2/lab/web/blobs/{}", sha256(content.as_bytes()));
+            assert_eq!(lab.head(&address).await.status(), 404, "{content}");
         }
         assert_eq!(lab.server.registry().blobs().open_sessions(), 2, "nobody knows the name of the third one");
         assert_eq!(lab.by(crate::rights::PASSWORD, Method::GET, &first).await.status(), 404);
