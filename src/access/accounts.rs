@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use super::password::{check_new, generate, hash};
 use super::{Access, AccessError};
-use crate::base::{EventId, Secret, Timestamp, Uuid};
+use crate::base::{Secret, Timestamp, Uuid};
 pub use crate::meta::account::List;
-use crate::meta::{Engine, MetaError, Read, WriteError, WriteTx, account, event, organization, repo, session};
+use crate::meta::{Engine, MetaError, Read, WriteError, WriteTx, account, organization, repo, session};
 use crate::model::account::{Account, AccountKind, MAX_FULL_NAME, wrong_name};
 use crate::model::event::Happening;
-use crate::model::{Actor, Event, Principal};
+use crate::model::{Actor, Principal};
 
 /// The account of the first start.
 pub const ADMIN: &str = "admin";
@@ -53,6 +53,8 @@ impl Default for NewAccount {
 /// What may be changed about an account; `None` leaves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
+    /// Its password. Everything that was signed in before ends.
+    pub password: Option<Secret>,
     /// How people call it.
     pub full_name: Option<String>,
     /// Whether it may be used: switched off, its sessions and tokens end at once.
@@ -267,22 +269,55 @@ impl Access {
         }
     }
 
-    /// Changes an account.
+    /// Changes an account: all of what is asked for, or nothing.
     ///
     /// # Errors
-    /// [`AccessError::UnknownAccount`], [`AccessError::Malformed`], [`AccessError::Conflict`] when nobody could administer
-    /// the registry afterwards, or the store's fault.
+    /// [`AccessError::UnknownAccount`], also for the password of an organization; [`AccessError::Malformed`],
+    /// [`AccessError::Conflict`] when nobody could administer the registry afterwards, or the store's fault.
     pub async fn change_account(
         &self,
         actor: &Actor,
         name: &str,
         change: AccountChange,
     ) -> Result<Account, AccessError> {
+        self.change_seen(actor, name, None, change).await
+    }
+
+    /// The same if the account still is at the revision at which it was `seen`.
+    async fn change_seen(
+        &self,
+        actor: &Actor,
+        name: &str,
+        seen: Option<u64>,
+        change: AccountChange,
+    ) -> Result<Account, AccessError> {
         check_full_name(change.full_name.as_deref().unwrap_or_default())?;
-        let name = name.to_owned();
-        self.change(actor, move |tx, record| {
-            let before = account::get(tx, &name)?.ok_or_else(|| AccessError::UnknownAccount(name.clone()))?;
+        let owned = name.to_owned();
+        let unknown = move || AccessError::UnknownAccount(owned.clone());
+        let password = match &change.password {
+            None => None,
+            Some(new) => {
+                check_new(new)?;
+                self.account(name)?.filter(|account| !account.is_organization()).ok_or_else(&unknown)?;
+                Some(self.0.passwords.hash(new.clone()).await?)
+            }
+        };
+        let sets_password = password.is_some();
+        let owned = name.to_owned();
+        let changed = self.change(actor, move |tx, record| {
+            let name = &owned;
+            let before = account::get(tx, name)?.ok_or_else(&unknown)?;
+            if seen.is_some_and(|seen| seen != before.revision) {
+                return Err(AccessError::Refused("the account was changed meanwhile; sign in again".into()));
+            }
             let mut after = before.clone();
+            if let Some(password) = &password {
+                if before.is_organization() {
+                    return Err(unknown());
+                }
+                after.password.clone_from(password);
+                after.initial = false;
+            }
             if let Some(full_name) = &change.full_name {
                 after.full_name.clone_from(full_name);
             }
@@ -298,22 +333,33 @@ impl Access {
             }
             let (active, admin) = (after.active != before.active, after.admin != before.admin);
             if before.admin && before.active && !(after.admin && after.active) {
-                keep_an_admin(tx, &name)?;
+                keep_an_admin(tx, name)?;
             }
-            if active || admin {
+            if active || admin || password.is_some() {
                 sign_out(tx, &mut after, record.now)?;
             }
             account::put(tx, &after);
-            let what = Happening::AccountChanged {
-                account: name.clone(),
-                active: active.then_some(after.active),
-                admin: admin.then_some(after.admin),
-                full_name: after.full_name != before.full_name,
-            };
-            record.put(tx, 0, None, what)?;
+            if password.is_some() {
+                record.put(tx, 0, None, Happening::PasswordChanged { account: name.clone() })?;
+            }
+            let full_name = after.full_name != before.full_name;
+            if active || admin || full_name {
+                let (active, admin) = (active.then_some(after.active), admin.then_some(after.admin));
+                record.put(
+                    tx,
+                    1,
+                    None,
+                    Happening::AccountChanged { account: name.clone(), active, admin, full_name },
+                )?;
+            }
             Ok(after)
-        })
-        .await
+        });
+        let changed = changed.await?;
+        if sets_password {
+            self.0.throttle.forget(name);
+            tracing::info!(account = name, "password changed");
+        }
+        Ok(changed)
     }
 
     /// Deletes an account whose namespace is empty: it is gone with the answer, and its memberships, tokens, members and
@@ -440,7 +486,7 @@ impl Access {
     /// As [`Access::reset_password`].
     pub async fn reset_password_by(&self, actor: &Actor, account: &str) -> Result<Secret, AccessError> {
         let password = generate();
-        self.set_password(account, None, password.clone(), actor.clone()).await?;
+        self.set_password_by(actor, account, password.clone()).await?;
         tracing::info!(account, "password reset");
         Ok(password)
     }
@@ -458,6 +504,7 @@ impl Access {
         old: Option<(Secret, IpAddr)>,
         new: Secret,
     ) -> Result<(), AccessError> {
+        // Before the old one is checked: nobody types that in vain.
         check_new(&new)?;
         let (mut seen, mut actor) = (None, Actor::system());
         if let Some((old, peer)) = old {
@@ -466,8 +513,8 @@ impl Access {
             let principal = Principal::User { name: account.name, admin: account.admin };
             actor = Actor { address: Some(peer.to_string()), ..Actor::new(principal) };
         }
-        self.set_password(account, seen, new, actor).await?;
-        tracing::info!(account, "password changed");
+        let change = AccountChange { password: Some(new), ..AccountChange::default() };
+        self.change_seen(&actor, account, seen, change).await?;
         Ok(())
     }
 
@@ -476,49 +523,20 @@ impl Access {
     /// # Errors
     /// As [`Access::change_password`].
     pub async fn set_password_by(&self, actor: &Actor, account: &str, new: Secret) -> Result<(), AccessError> {
-        check_new(&new)?;
-        self.set_password(account, None, new, actor.clone()).await?;
-        tracing::info!(account, "password changed");
-        Ok(())
-    }
-
-    /// Sets a password, if the account still is at the revision at which the old one was checked.
-    async fn set_password(&self, name: &str, seen: Option<u64>, new: Secret, actor: Actor) -> Result<(), AccessError> {
-        let unknown = || AccessError::UnknownAccount(name.to_owned());
-        self.account(name)?.filter(|account| !account.is_organization()).ok_or_else(unknown)?;
-        let password = self.0.passwords.hash(new).await?;
-        let now = self.0.clock.now();
-        let owned = name.to_owned();
-        let id = EventId::at(now);
-        let written = self.0.meta.write(move |tx| {
-            let Some(mut account) = account::get(tx, &owned)?.filter(|account| !account.is_organization()) else {
-                return Err(AccessError::UnknownAccount(owned.clone()));
-            };
-            if seen.is_some_and(|seen| seen != account.revision) {
-                return Err(AccessError::Refused("the account was changed meanwhile; sign in again".into()));
-            }
-            account.password.clone_from(&password);
-            account.initial = false;
-            sign_out(tx, &mut account, now)?;
-            account::put(tx, &account);
-            let what = Happening::PasswordChanged { account: owned.clone() };
-            let Actor { principal, address, agent, via } = actor.clone();
-            let event = Event { address, agent, via, ..Event::new(id, now, principal, what) };
-            event::append(tx, None, &[event])?;
-            Ok(())
-        });
-        written.await?;
-        self.0.throttle.forget(name);
+        let change = AccountChange { password: Some(new), ..AccountChange::default() };
+        self.change_account(actor, account, change).await?;
         Ok(())
     }
 }
 
-/// The registry is never left without somebody who can administer it.
+/// The registry is never left without somebody who can sign in and administer it. (Who has no password is kept as well
+/// while there is nobody else: better an access token than nothing.)
 fn keep_an_admin(tx: &impl Read, name: &str) -> Result<(), AccessError> {
     if account::other_admin(tx, name)? {
         return Ok(());
     }
     Err(AccessError::Conflict(format!(
-        "{name} is the last active administrator; make somebody else one first, or nobody could administer this registry"
+        "{name} is the last active administrator; make somebody else one first, who has a password, or nobody could \
+         administer this registry"
     )))
 }

@@ -25,16 +25,17 @@ impl Access {
         let refreshed = matches!(grant, Grant::Refresh(_));
         let identity = match grant {
             Grant::Anonymous => None,
-            Grant::Password { username, password } => Some(self.identify(&username, password, peer, &client).await?),
+            Grant::Password { username, password } => {
+                Some(self.identify(&username, password, peer, &client, self.began()).await?)
+            }
             Grant::Refresh(token) => Some(self.refreshed(&token, peer, &client)?),
         };
         let scopes = self.allowed(identity.as_ref(), &scopes);
         let issued_at = self.0.clock.now();
         let expires_in = self.0.settings.token_ttl.max(SHORTEST);
-        let (sub, revision) =
-            identity.as_ref().map_or(("", 0), |identity| (&identity.account.name, identity.account.revision));
+        let account = identity.as_ref().map(|identity| &identity.account);
         let through = identity.as_ref().and_then(|identity| identity.through.as_ref()).map(|through| through.token);
-        let token = self.0.keys.sign(sub, revision, through, scopes.clone(), issued_at, expires_in.as_secs());
+        let token = self.0.keys.sign(account, through, scopes.clone(), issued_at, expires_in.as_secs());
         // A client that refreshes keeps the refresh token that it has.
         let refresh = match &identity {
             Some(identity) if offline && !refreshed => match self.new_refresh_token(identity, client, peer).await {
@@ -45,7 +46,8 @@ impl Access {
             },
             _ => None,
         };
-        tracing::debug!(account = sub, address = %peer, scopes = scopes.len(), "token issued");
+        let account = identity.as_ref().map_or("", |identity| &identity.account.name);
+        tracing::debug!(account, address = %peer, scopes = scopes.len(), "token issued");
         Ok(TokenAnswer { token, expires_in, issued_at, scopes, refresh })
     }
 

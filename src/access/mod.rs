@@ -150,6 +150,14 @@ impl Default for AccessSettings {
     }
 }
 
+/// When a request began, by the wall clock and by steady time (ms). What grows old by itself, a bearer token and a password
+/// that was found right, is measured against this for the whole of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Began {
+    wall: crate::base::Timestamp,
+    steady: u64,
+}
+
 /// Sign-in and permissions. Cheap to clone.
 #[derive(Clone)]
 pub struct Access(Arc<Inner>);
@@ -245,11 +253,33 @@ impl Access {
         peer: IpAddr,
         client: &str,
     ) -> Result<Caller, AccessError> {
+        self.authenticate_since(authorization, peer, client, self.began()).await
+    }
+
+    /// The present, for a request that begins.
+    pub fn began(&self) -> Began {
+        Began { wall: self.0.clock.now(), steady: self.0.clock.steady() }
+    }
+
+    /// The same as [`Access::authenticate_client`] once more, for a request that began then and whose body has come since.
+    /// What was taken away meanwhile is taken away: the account, its password, a personal access token. That a bearer
+    /// token has grown too old is not held against the request: its age was looked at when it began, and a large layer
+    /// takes longer than any token lives.
+    ///
+    /// # Errors
+    /// As [`Access::authenticate`].
+    pub async fn authenticate_since(
+        &self,
+        authorization: Option<&str>,
+        peer: IpAddr,
+        client: &str,
+        began: Began,
+    ) -> Result<Caller, AccessError> {
         match authorization.map(Credentials::parse).transpose()? {
             None => Ok(Caller::anonymous()),
-            Some(Credentials::Bearer(token)) => self.bearer(&token, peer),
+            Some(Credentials::Bearer(token)) => self.bearer(&token, peer, began),
             Some(Credentials::Basic { username, password }) => {
-                let identity = self.identify(&username, password, peer, client).await?;
+                let identity = self.identify(&username, password, peer, client, began).await?;
                 Ok(identity.caller())
             }
         }

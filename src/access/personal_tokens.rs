@@ -408,12 +408,7 @@ impl Access {
     /// Who stands behind a token that works.
     pub(super) fn through(&self, hash: &TokenHash) -> Result<Option<Identity>, AccessError> {
         let now = self.0.clock.now();
-        let found = self.0.meta.read(|tx| {
-            let Some(token) = personal_token::get(tx, hash)? else { return Ok(None) };
-            Ok::<_, MetaError>(account::get(tx, &token.owner)?.map(|account| (account, token)))
-        })?;
-        let working = found.filter(|(account, token)| token.works(now) && account.can_sign_in());
-        Ok(working.map(|(account, token)| Identity { account, through: Some(Arc::new(Through::of(*hash, token))) }))
+        Ok(self.0.meta.read(|tx| behind(tx, hash, now))?)
     }
 
     /// Notes the use of a token; memory only.
@@ -449,6 +444,13 @@ impl Access {
             }
         }
     }
+}
+
+/// Who stands behind a token, if it works now.
+pub(super) fn behind(tx: &impl Read, hash: &TokenHash, now: Timestamp) -> Result<Option<Identity>, MetaError> {
+    let Some(token) = personal_token::get(tx, hash)? else { return Ok(None) };
+    let account = account::get(tx, &token.owner)?.filter(|account| token.works(now) && account.can_sign_in());
+    Ok(account.map(|account| Identity { account, through: Some(Arc::new(Through::of(*hash, token))) }))
 }
 
 /// The token that a form made for this owner.

@@ -27,9 +27,7 @@ impl Record {
         let mut id = self.id;
         // Behind the six bytes of the time; the rest tells changes of one millisecond apart.
         id.0[6] = n;
-        let Actor { principal, address, agent, via } = self.actor.clone();
-        let event = Event { address, agent, via, ..Event::new(id, self.now, principal, what) };
-        Ok(event::append(tx, repo, &[event])?)
+        Ok(event::append(tx, repo, &[Event::by(&self.actor, id, self.now, what)])?)
     }
 }
 

@@ -9,13 +9,14 @@ use parking_lot::Mutex;
 use super::authenticator::Answer;
 use super::cache::Bounded;
 use super::password::{self, MAX_ACCOUNT, MAX_PASSWORD, Proof, is_imported};
-use super::personal_tokens::is_token;
+use super::personal_tokens::{behind, is_token};
 use super::refusals::Refusal;
 use super::throttle::Source;
 use super::token::Claims;
-use super::{Access, AccessError};
-use crate::base::Secret;
-use crate::meta::{Epoch, account};
+use super::{Access, AccessError, Began};
+use crate::base::{Secret, Uuid};
+use crate::meta::tables::RIGHTS;
+use crate::meta::{Epoch, MetaError, Only, account};
 use crate::model::account::Account;
 use crate::model::personal_token::{Through, TokenHash};
 use crate::model::{Caller, Principal};
@@ -25,8 +26,16 @@ use crate::oci::scope::Scope;
 /// the hundred.
 const REMEMBER: Duration = Duration::from_mins(5);
 
-/// Passwords found right: by their proof, until when (steady ms) and at which revision of the account.
-pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, u64)>>);
+/// Which state of which account: its id and its revision. A name is not enough, nor name and revision: an account that is
+/// deleted and made again within a millisecond begins at the revision at which the first one did.
+type Version = (Uuid, u64);
+
+fn version(account: &Account) -> Version {
+    (account.id, account.revision)
+}
+
+/// Passwords found right: by their proof, until when (steady ms) and of which state of the account.
+pub(super) struct SignIns(Mutex<Bounded<Proof, (u64, Version)>>);
 
 /// Tokens found right. They are found by the end of their text, a part of the signature that nobody can choose, and
 /// then compared: whoever could learn from the time which that takes would have to know the end already.
@@ -42,13 +51,14 @@ type Seen = (Epoch, Principal, Option<Arc<Through>>);
 struct Verified {
     token: Secret<Box<str>>,
     account: String,
-    revision: u64,
+    made_for: Version,
     nbf: u64,
     exp: u64,
     scopes: Arc<[Scope]>,
     /// The personal access token that it was got with.
     through: Option<TokenHash>,
-    /// The account as it was found to be of this revision, and when: it is so as long as nothing is committed.
+    /// The account as it was found to be in this state, and when: it is so until a commit touches what rights are made
+    /// of ([`RIGHTS`]). So asking again at the end of a push, among a thousand others, reads nothing.
     seen: Mutex<Option<Seen>>,
 }
 
@@ -71,12 +81,12 @@ impl SignIns {
         Self(Mutex::new(Bounded::new(4096)))
     }
 
-    fn knows(&self, proof: &Proof, revision: u64, now: u64) -> bool {
-        self.0.lock().get(proof).is_some_and(|&mut (until, at)| now < until && at == revision)
+    fn knows(&self, proof: &Proof, version: Version, now: u64) -> bool {
+        self.0.lock().get(proof).is_some_and(|&mut (until, of)| now < until && of == version)
     }
 
-    fn remember(&self, proof: Proof, revision: u64, now: u64) {
-        self.0.lock().insert(proof, (now + REMEMBER.as_secs() * 1000, revision));
+    fn remember(&self, proof: Proof, version: Version, now: u64) {
+        self.0.lock().insert(proof, (now + REMEMBER.as_secs() * 1000, version));
     }
 }
 
@@ -102,6 +112,8 @@ struct Attempt {
     password: Secret,
     proof: Proof,
     from: Source,
+    /// When the request began (steady ms).
+    began: u64,
 }
 
 impl Access {
@@ -121,15 +133,27 @@ impl Access {
         password: Secret,
         peer: IpAddr,
         client: &str,
+        began: Began,
     ) -> Result<Identity, AccessError> {
         if is_token(password.reveal()) {
             return self.by_token(name, &password, peer, client);
         }
-        Ok(Identity { account: self.sign_in(name, password, peer).await?, through: None })
+        Ok(Identity { account: self.sign_in_since(name, password, peer, began).await?, through: None })
     }
 
     /// The account, if the password is its own.
     pub(super) async fn sign_in(&self, name: &str, password: Secret, peer: IpAddr) -> Result<Account, AccessError> {
+        self.sign_in_since(name, password, peer, self.began()).await
+    }
+
+    /// The same for a request that began then: what was remembered at that time is good for all of it.
+    async fn sign_in_since(
+        &self,
+        name: &str,
+        password: Secret,
+        peer: IpAddr,
+        began: Began,
+    ) -> Result<Account, AccessError> {
         if is_token(password.reveal()) {
             return Err(AccessError::Refused("an access token does not work here; use the password".into()));
         }
@@ -137,7 +161,7 @@ impl Access {
             return Err(wrong());
         }
         let proof = self.0.passwords.proof(name, &password);
-        let attempt = Attempt { name: name.to_owned(), password, proof, from: Source::of(peer) };
+        let attempt = Attempt { name: name.to_owned(), password, proof, from: Source::of(peer), began: began.steady };
         if let Some(account) = self.remembered(&attempt)? {
             return Ok(account);
         }
@@ -154,7 +178,8 @@ impl Access {
         let now = inner.clock.steady();
         let account = self.account(&attempt.name)?;
         let revision = account.as_ref().map(|account| account.revision);
-        if revision.is_some_and(|revision| inner.sign_ins.knows(&attempt.proof, revision, now)) {
+        if account.as_ref().is_some_and(|account| inner.sign_ins.knows(&attempt.proof, version(account), attempt.began))
+        {
             return Ok(account);
         }
         if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, revision)) {
@@ -196,7 +221,7 @@ impl Access {
             Some(account) if right => {
                 self.renew_hash(&account, &attempt.password);
                 inner.throttle.succeeded(&account.name, attempt.from);
-                inner.sign_ins.remember(attempt.proof, account.revision, now);
+                inner.sign_ins.remember(attempt.proof, version(&account), now);
                 tracing::debug!(account = account.name, address = %peer, "signed in");
                 Ok(account)
             }
@@ -250,30 +275,35 @@ impl Access {
         }
     }
 
-    /// Whom a bearer token stands for.
-    pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        self.check_bearer(token, peer).inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
+    /// Whom a bearer token stands for, shown by a request that began then.
+    pub(super) fn bearer(&self, token: &Secret<&str>, peer: IpAddr, began: Began) -> Result<Caller, AccessError> {
+        self.check_bearer(token, peer, began)
+            .inspect_err(|error| tracing::debug!(address = %peer, %error, "token refused"))
     }
 
-    fn check_bearer(&self, token: &Secret<&str>, peer: IpAddr) -> Result<Caller, AccessError> {
-        let verified = self.verify_bearer(token.reveal())?;
+    fn check_bearer(&self, token: &Secret<&str>, peer: IpAddr, began: Began) -> Result<Caller, AccessError> {
+        let verified = self.verify_bearer(token.reveal(), began)?;
         let token = Some(Arc::clone(&verified.scopes));
         if verified.account.is_empty() {
             return Ok(Caller { principal: Principal::Anonymous, token, through: None });
         }
-        let epoch = self.0.meta.epoch();
+        let epoch = self.0.meta.rights_epoch();
         if let Some((at, principal, through)) = &*verified.seen.lock()
             && epoch == Some(*at)
             && through.as_ref().and_then(|through| through.expires).is_none_or(|end| self.0.clock.now() < end)
         {
             return Ok(Caller { principal: principal.clone(), token, through: through.clone() });
         }
-        let identity = match &verified.through {
-            Some(hash) => self.through(hash)?.filter(|identity| identity.account.name == verified.account),
-            None => self.account(&verified.account)?.map(|account| Identity { account, through: None }),
-        };
+        let now = self.0.clock.now();
+        let identity = self.0.meta.read(|tx| {
+            let tx = &Only::of(tx, RIGHTS);
+            Ok::<_, MetaError>(match &verified.through {
+                Some(hash) => behind(tx, hash, now)?.filter(|identity| identity.account.name == verified.account),
+                None => account::get(tx, &verified.account)?.map(|account| Identity { account, through: None }),
+            })
+        })?;
         match identity {
-            Some(Identity { account, through }) if account.revision == verified.revision && account.can_sign_in() => {
+            Some(Identity { account, through }) if version(&account) == verified.made_for && account.can_sign_in() => {
                 let principal = principal(&account);
                 if let Some(epoch) = epoch {
                     *verified.seen.lock() = Some((epoch, principal.clone(), through.clone()));
@@ -306,21 +336,21 @@ impl Access {
         });
     }
 
-    fn verify_bearer(&self, token: &str) -> Result<Arc<Verified>, AccessError> {
+    fn verify_bearer(&self, token: &str, began: Began) -> Result<Arc<Verified>, AccessError> {
         let inner = &self.0;
         let refuse = |fault: super::token::TokenFault| AccessError::Refused(fault.to_string());
-        let now = inner.clock.now();
+        let now = began.wall;
         let end = token.as_bytes().last_chunk::<END>();
         let known = end.and_then(|end| inner.tokens.0.lock().get(end).map(|known| Arc::clone(known)));
         if let Some(known) = known.filter(|known| **known.token.reveal() == *token) {
             Claims::check_time(known.nbf, known.exp, now).map_err(refuse)?;
             return Ok(known);
         }
-        let Claims { sub, rev, nbf, exp, access, pat, .. } = inner.keys.verify(token, now).map_err(refuse)?;
+        let Claims { sub, acc, rev, nbf, exp, access, pat, .. } = inner.keys.verify(token, now).map_err(refuse)?;
         let verified = Arc::new(Verified {
             token: Secret::new(token.into()),
             account: sub,
-            revision: rev,
+            made_for: (acc, rev),
             nbf,
             exp,
             scopes: access.into(),

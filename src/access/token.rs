@@ -8,9 +8,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, Timestamp, Uuid};
 use crate::meta::account::{self, TokenKey};
 use crate::meta::{Engine, MetaError, ReadTx, WriteError};
+use crate::model::Account;
 use crate::model::personal_token::TokenHash;
 use crate::oci::scope::Scope;
 
@@ -33,6 +34,10 @@ pub(super) struct Claims {
     pub(super) iat: u64,
     pub(super) jti: String,
     pub(super) access: Vec<Scope>,
+    /// The account's id: a later account of the same name has another. Tokens of earlier versions have none, and are dead;
+    /// they lived for minutes.
+    #[serde(default)]
+    pub(super) acc: Uuid,
     /// The account's revision; a token of an older one is dead.
     #[serde(default)]
     pub(super) rev: u64,
@@ -142,12 +147,11 @@ impl Keys {
         &self.instance
     }
 
-    /// Signs a token for `sub` (empty: anonymous) at this revision, got with the personal access token `pat`, that works
-    /// from `now` for `ttl` seconds.
+    /// Signs a token for an account (`None`: anonymous) as it is, got with the personal access token `pat`, that works from
+    /// `now` for `ttl` seconds.
     pub(super) fn sign(
         &self,
-        sub: &str,
-        rev: u64,
+        account: Option<&Account>,
         pat: Option<TokenHash>,
         access: Vec<Scope>,
         now: Timestamp,
@@ -156,14 +160,15 @@ impl Keys {
         let iat = now.seconds();
         self.sign_claims(&Claims {
             iss: ISSUER.into(),
-            sub: sub.into(),
+            sub: account.map(|account| account.name.clone()).unwrap_or_default(),
             aud: self.instance.clone(),
             exp: iat.saturating_add(ttl),
             nbf: iat,
             iat,
             jti: hex::encode(crate::base::id::random::<16>()),
             access,
-            rev,
+            acc: account.map_or(Uuid::NIL, |account| account.id),
+            rev: account.map_or(0, |account| account.revision),
             pat,
         })
     }
@@ -214,6 +219,10 @@ mod tests {
         (Keys::load(std::slice::from_ref(&row), "instance-1".into()).unwrap(), row)
     }
 
+    fn alice(revision: u64) -> Account {
+        Account { revision, ..Account::user("alice", Uuid::from_bytes([7; 16]), NOW) }
+    }
+
     fn scopes() -> Vec<Scope> {
         vec![Scope { kind: "repository".into(), name: "lab/app".into(), actions: vec!["pull".into()] }]
     }
@@ -240,9 +249,10 @@ mod tests {
     #[test]
     fn a_token_says_what_was_signed() {
         let (keys, row) = keys();
-        let token = keys.sign("alice", 7, None, scopes(), NOW, 1800);
+        let token = keys.sign(Some(&alice(7)), None, scopes(), NOW, 1800);
         let claims = keys.verify(token.reveal(), NOW).unwrap();
         assert_eq!((claims.sub.as_str(), claims.rev, &claims.access), ("alice", 7, &scopes()));
+        assert_eq!(claims.acc, alice(7).id);
         assert_eq!((claims.exp - claims.iat, claims.nbf), (1800, claims.iat));
         let (header, body, _) = parts(token.reveal());
         assert_eq!(header, json!({"typ": "JWT", "alg": "ES256", "kid": row.kid}));
@@ -253,7 +263,7 @@ mod tests {
     #[test]
     fn times_have_a_minute_of_leeway() {
         let (keys, _) = keys();
-        let token = keys.sign("alice", 1, None, vec![], NOW, 100);
+        let token = keys.sign(Some(&alice(1)), None, vec![], NOW, 100);
         let at = |seconds: u64| keys.verify(token.reveal(), Timestamp(NOW.0 - 1_000_000 + seconds * 1000)).map(|_| ());
         assert_eq!(at(939), Err(TokenFault::NotYet));
         assert_eq!(at(940), Ok(()));
@@ -264,7 +274,7 @@ mod tests {
     #[test]
     fn forged_tokens_are_refused() {
         let (keys, row) = keys();
-        let token = keys.sign("alice", 7, None, scopes(), NOW, 1800);
+        let token = keys.sign(Some(&alice(7)), None, scopes(), NOW, 1800);
         let (header, claims, signature) = parts(token.reveal());
         let refused = |what: &str, token: &str| assert_eq!(keys.verify(token, NOW), Err(TokenFault::Foreign), "{what}");
         assert!(keys.verify(&signed(&row, &header, &claims), NOW).is_ok(), "the test signs as we do");
@@ -335,10 +345,10 @@ mod tests {
         let old = fresh_key(NOW);
         let new = fresh_key(NOW.plus(std::time::Duration::from_secs(1)));
         let before = Keys::load(std::slice::from_ref(&old), "instance-1".into()).unwrap();
-        let token = before.sign("alice", 1, None, vec![], NOW, 100);
+        let token = before.sign(Some(&alice(1)), None, vec![], NOW, 100);
         let after = Keys::load(&[old, new.clone()], "instance-1".into()).unwrap();
         assert!(after.verify(token.reveal(), NOW).is_ok());
-        let token = after.sign("alice", 1, None, vec![], NOW, 100);
+        let token = after.sign(Some(&alice(1)), None, vec![], NOW, 100);
         assert_eq!(parts(token.reveal()).0["kid"], new.kid);
         assert_eq!(before.verify(token.reveal(), NOW), Err(TokenFault::Foreign));
     }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, Context, Exit};
 use crate::base::Timestamp;
+use crate::model::Actor;
 use crate::model::gc::{Amount, Freed, Progress, Report, Status, Survey, Trigger, Waiting, Why};
 use crate::ops::gc::{GcReply, GcRequest, GcTask, perform};
 use crate::serve::Stopped;
@@ -134,7 +135,8 @@ fn offline(context: &Context, task: GcTask) -> Result<GcReply, CliError> {
     let registry = stopped.registry().clone();
     let bar = Bar::new(context);
     let reply = runtime.block_on(async {
-        let work = perform(&registry, task);
+        let actor = Actor::system();
+        let work = perform(&registry, &actor, task);
         tokio::pin!(work);
         loop {
             tokio::select! {

@@ -171,7 +171,7 @@ pub fn list(tx: &impl Read, of: Option<List>, last: Option<&str>, limit: usize) 
     Ok(accounts)
 }
 
-/// Whether somebody else than `name` could administer the registry now. Administrators are few.
+/// Whether somebody else than `name` could sign in now and administer the registry. Administrators are few.
 ///
 /// # Errors
 /// [`MetaError`] when the store fails.
@@ -180,7 +180,7 @@ pub fn other_admin(tx: &impl Read, name: &str) -> Result<bool, MetaError> {
     loop {
         let admins = list(tx, Some(List::Admins), last.as_deref(), 64)?;
         let Some(end) = admins.last() else { return Ok(false) };
-        if admins.iter().any(|admin| admin.name != name && admin.can_sign_in()) {
+        if admins.iter().any(|admin| admin.name != name && admin.can_administer()) {
             return Ok(true);
         }
         last = Some(end.name.clone());

@@ -162,9 +162,10 @@ pub const SESSION_BY_ACCOUNT: Table = Table("session_by_account");
 /// client address, asked name, alert → a client that refused our certificate ([`super::refusal`]).
 pub const REFUSAL: Table = Table("refusal");
 
-/// What decides who may do what in a repository. Pushes change none of these but where they make a repository, so what was
-/// read of them alone may be remembered beyond commits ([`super::Engine::rights_epoch`]).
-pub const RIGHTS: &[Table] = &[REPO_BY_NAME, REPO, MEMBER, MEMBER_OF, TEAM, TEAM_OF, GRANT, GRANT_OF];
+/// What decides whose credentials are good, and who may do what in a repository. Pushes change none of these but where they
+/// make a repository, so what was read of them alone may be remembered beyond commits ([`super::Engine::rights_epoch`]).
+pub const RIGHTS: &[Table] =
+    &[REPO_BY_NAME, REPO, MEMBER, MEMBER_OF, TEAM, TEAM_OF, GRANT, GRANT_OF, ACCOUNT, PERSONAL_TOKEN];
 
 /// Every table, so that the engine can create them all at once.
 pub const ALL: &[Table] = &[

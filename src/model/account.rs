@@ -97,6 +97,12 @@ impl Account {
     pub fn can_sign_in(&self) -> bool {
         self.active && self.kind == AccountKind::User
     }
+
+    /// Whether somebody can sign in as this account and administer the registry. That takes a password. Access tokens do
+    /// not count: they expire, whatever anybody does, and no page opens for them.
+    pub fn can_administer(&self) -> bool {
+        self.admin && self.can_sign_in() && !self.password.is_empty()
+    }
 }
 
 /// Why a name is none that an account may have; `None` when it may. An account's name is a namespace, so it is one

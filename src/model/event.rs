@@ -5,14 +5,15 @@ pub mod msr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{EventId, RepoId, Timestamp, Uuid};
+use crate::base::{EventId, JobId, RepoId, Timestamp, Uuid};
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, MediaType, RepoName, Tag};
 
 use super::account::AccountKind;
+use super::job::Task;
 use super::permission::{Level, Place};
 use super::personal_token::{TokenHash, TokenScope};
-use super::principal::Principal;
+use super::principal::{Actor, Principal};
 
 /// Something that happened to the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,12 @@ impl Event {
     /// Something that was done; whoever knows more of it sets the other fields.
     pub fn new(id: EventId, time: Timestamp, actor: Principal, what: Happening) -> Self {
         Self { id, time, actor, address: None, agent: None, via: None, result: Outcome::Done, reason: None, what }
+    }
+
+    /// The same with all that is known of who did it.
+    pub fn by(actor: &Actor, id: EventId, time: Timestamp, what: Happening) -> Self {
+        let Actor { principal, address, agent, via, narrowed: _ } = actor.clone();
+        Self { address, agent, via, ..Self::new(id, time, principal, what) }
     }
 }
 
@@ -378,6 +385,24 @@ pub enum Happening {
         /// Whether everybody who is signed in may pull since.
         public: bool,
     },
+    /// Somebody started work that the registry otherwise does by itself.
+    JobStarted {
+        /// Which.
+        task: Task,
+        /// The job that does it; none where whoever asked for it did it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        job: Option<JobId>,
+        /// Of a collection: whether leases kept nothing.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ignore_leases: bool,
+    },
+    /// Somebody took back a job, or had one forgotten that had failed for good.
+    JobRemoved {
+        /// What it was to do.
+        task: Task,
+        /// Which.
+        job: JobId,
+    },
     /// A setting that is kept in the store was changed.
     SettingsChanged {
         /// Which.
@@ -420,6 +445,8 @@ impl Happening {
             | Self::TokenCreated { .. }
             | Self::TokenChanged { .. }
             | Self::TokenDeleted { .. }
+            | Self::JobStarted { .. }
+            | Self::JobRemoved { .. }
             | Self::SettingsChanged { .. } => None,
         }
     }

@@ -94,17 +94,24 @@ pub struct Actor {
     pub agent: Option<String>,
     /// By which access token or policy, where that is known.
     pub via: Option<String>,
+    /// Whether it came by a personal access token that gives less than its owner may.
+    pub narrowed: bool,
 }
 
 impl Actor {
     /// A principal of whom no more is known.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, address: None, agent: None, via: None }
+        Self { principal, address: None, agent: None, via: None, narrowed: false }
     }
 
     /// A caller, and the access token by which it came.
     pub fn of(caller: &Caller) -> Self {
-        Self { via: caller.through.as_ref().map(|through| through.name()), ..Self::new(caller.principal.clone()) }
+        let through = caller.through.as_ref();
+        Self {
+            via: through.map(|through| through.name()),
+            narrowed: through.is_some_and(|through| !through.scope.is_all()),
+            ..Self::new(caller.principal.clone())
+        }
     }
 
     /// The registry itself.

@@ -466,7 +466,7 @@ pub async fn perform(access: &Access, registry: &Registry, request: AccessReques
             done(format!("there is an organization {name} now"))
         }
         AccessRequest::Set { name, full_name, active, admin } => {
-            let change = AccountChange { full_name, active, admin };
+            let change = AccountChange { full_name, active, admin, ..AccountChange::default() };
             access.change_account(actor, &name, change).await.map_err(words)?;
             done(format!("{name} was changed"))
         }

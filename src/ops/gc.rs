@@ -6,8 +6,8 @@ use crate::base::Timestamp;
 use crate::meta::{MetaError, gc, job};
 use crate::model::gc::{Progress, Report, Status, Survey};
 use crate::model::job::Task;
-use crate::registry::Registry;
 use crate::registry::gc::{GcError, Options};
+use crate::registry::{Actor, Registry};
 
 /// What is asked for. Each may take long on a large registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,14 +74,14 @@ pub fn outlook(registry: &Registry) -> Result<Outlook, MetaError> {
     Ok(Outlook { last, running: registry.collector().progress(), next: schedule.map(|schedule| schedule.next) })
 }
 
-/// Does what is asked.
+/// Does what is asked by somebody.
 ///
 /// # Errors
 /// [`GcError`].
-pub async fn perform(registry: &Registry, task: GcTask) -> Result<GcReply, GcError> {
+pub async fn perform(registry: &Registry, actor: &Actor, task: GcTask) -> Result<GcReply, GcError> {
     Ok(match task {
         GcTask::Run { ignore_leases } => {
-            GcReply::Report(Box::new(registry.collect_garbage(Options { ignore_leases }).await?))
+            GcReply::Report(Box::new(registry.collect_garbage_by(actor, Options { ignore_leases }).await?))
         }
         GcTask::DryRun { ignore_leases } => {
             GcReply::Survey(Box::new(registry.survey_garbage(Options { ignore_leases }).await?))

@@ -304,6 +304,12 @@ fn creation(facts: &Facts, actor: &Actor, name: &RepoName, by_push: bool, settin
             actor.principal,
             name.name()
         )),
+        // Organizations concern the registry as a whole, which a token for some places does not.
+        Namespace::Nobodys if actor.narrowed => deny(format!(
+            "there is no organization {namespace}, and the access token {} does not allow to make it; make it first, or use \
+             the password or a token with the scope \"all\"",
+            actor.via.as_deref().map_or_else(|| "that was shown".to_owned(), |label| format!("\"{label}\""))
+        )),
         Namespace::Nobodys => match wrong_name(namespace) {
             None => Verdict::Allow,
             Some(wrong) => deny(format!("{namespace} cannot be an organization: {wrong}")),

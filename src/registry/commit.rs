@@ -280,13 +280,7 @@ fn run(registry: &Registry, proposal: &Proposal, stamp: &Stamp, tx: &mut WriteTx
 
     // Reaction.
     let happenings = std::mem::take(&mut step.happenings);
-    let Actor { principal, address, agent, via } = &proposal.actor;
-    let events = happenings.into_iter().map(|what| Event {
-        address: address.clone(),
-        agent: agent.clone(),
-        via: via.clone(),
-        ..Event::new(step.next_id(), stamp.now, principal.clone(), what)
-    });
+    let events = happenings.into_iter().map(|what| Event::by(&proposal.actor, step.next_id(), stamp.now, what));
     let events: Vec<Event> = events.collect();
     react::write(step.tx, registry, repo, &events, stamp)?;
     Ok(committed)

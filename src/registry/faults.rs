@@ -376,7 +376,8 @@ async fn remember_steady(house: &House) -> Result<(), RegistryError> {
 async fn push(house: &House, ledger: &mut Ledger, repo: &'static str, content: &Bytes) -> Result<(), RegistryError> {
     let (digest, length) = (sha256(content), Some(content.len() as u64));
     let source = Pieces(content.clone());
-    let pushed = house.registry.push_blob(Actor::system(), &name(repo), digest, length, source).await;
+    let admitted = async { Ok::<_, RegistryError>(Actor::system()) };
+    let pushed = house.registry.push_blob(Actor::system(), &name(repo), digest, length, source, admitted).await;
     ledger.note(&pushed, &house.faults, &[(Blob(repo, digest), Some(content))]);
     pushed
 }

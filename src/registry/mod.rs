@@ -14,6 +14,7 @@ pub mod delete;
 mod derived;
 pub mod error;
 pub mod gc;
+pub mod jobs;
 pub mod kinds;
 pub mod listing;
 pub mod manifests;

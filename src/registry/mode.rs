@@ -49,9 +49,7 @@ impl Registry {
                 Some(ReadOnly { reason, .. }) => format!("on ({reason})"),
             };
             let what = Happening::SettingsChanged { setting: "read-only mode".to_owned(), value };
-            let Actor { principal, address, agent, via } = actor.clone();
-            let event = Event { address, agent, via, ..Event::new(id, now, principal, what) };
-            event::append(tx, None, &[event])?;
+            event::append(tx, None, &[Event::by(&actor, id, now, what)])?;
             Ok(true)
         });
         Ok(changed.await?)

@@ -26,6 +26,8 @@ fn follow_ups(what: &Happening) -> &'static [Task] {
         | Happening::Pulled { .. }
         | Happening::Refused { .. }
         | Happening::VisibilityChanged { .. }
+        | Happening::JobStarted { .. }
+        | Happening::JobRemoved { .. }
         | Happening::SettingsChanged { .. }
         | Happening::PasswordChanged { .. }
         | Happening::AccountCreated { .. }

@@ -80,21 +80,24 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes in a whole blob in one request (end-4b).
+    /// Takes in a whole blob in one request (end-4b). `admitted` is asked when all of it is here, and says on whose behalf
+    /// it is published: it came as slowly as its sender liked.
     ///
     /// # Errors
-    /// [`RegistryError::NoSpace`], [`BlobError::DigestMismatch`], [`BlobError::Sender`] and the stores' faults; nothing
-    /// stays behind.
-    pub async fn push_blob(
+    /// [`RegistryError::NoSpace`], [`BlobError::DigestMismatch`], [`BlobError::Sender`], the stores' faults, and what
+    /// `admitted` says; nothing stays behind.
+    pub async fn push_blob<E: From<RegistryError>>(
         &self,
         actor: Actor,
         repo: &RepoName,
         digest: Digest,
         length: Option<u64>,
         source: impl Source,
-    ) -> Result<(), RegistryError> {
+        admitted: impl Future<Output = Result<Actor, E>>,
+    ) -> Result<(), E> {
         self.admit_push(&actor, repo)?;
-        let id = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await?;
+        let begun = self.blobs().begin(repo, actor.principal.name(), Some(digest.algorithm()), false).await;
+        let id = begun.map_err(RegistryError::from)?;
         self.tell_begun(id, repo);
         let pushed = async {
             let how = Append {
@@ -103,8 +106,8 @@ impl Registry {
                 closing: true,
                 ..Append::default()
             };
-            self.blobs().append_with(id, repo, how, source).await?;
-            self.finish_upload(actor, repo, id, digest).await
+            self.blobs().append_with(id, repo, how, source).await.map_err(RegistryError::from)?;
+            Ok(self.finish_upload(admitted.await?, repo, id, digest).await?)
         }
         .await;
         if pushed.is_err() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::ops::gc::{GcReply, GcTask, perform};
-use crate::registry::Registry;
+use crate::registry::{Actor, Registry};
 
 /// Outcomes that nobody has asked for yet; the oldest are forgotten.
 const KEPT: usize = 16;
@@ -40,7 +40,7 @@ impl Tickets {
         };
         let (tickets, registry) = (self.clone(), registry.clone());
         tokio::spawn(async move {
-            let outcome = perform(&registry, task).await.map_err(|error| error.to_string());
+            let outcome = perform(&registry, &Actor::system(), task).await.map_err(|error| error.to_string());
             if let Some(slot) = tickets.0.lock().outcomes.get_mut(&ticket) {
                 *slot = Some(outcome);
             }

@@ -1,6 +1,9 @@
 //! What MSR's interface says of the registry as a whole: search, settings, jobs, and what is not built yet.
 
-use msr_lite::meta::Mode;
+use std::collections::BTreeSet;
+
+use msr_lite::meta::{Mode, ReadTx, event};
+use msr_lite::model::event::Happening;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -125,6 +128,20 @@ on_each_engine! {
         let (_, other) = lab.send(Method::POST, "/jobs", json!({ "action": "onlinegc" })).await;
         let cancel = format!("/jobs/{}/cancel", other["id"].as_str().unwrap());
         assert_eq!(lab.ask("admin", Method::POST, &cancel, None).await.status(), StatusCode::NO_CONTENT);
+        let told = lab.server.registry().meta().read(|tx: &ReadTx| event::list(tx, 100)).unwrap();
+        let told = told.iter().filter_map(|event| {
+            let job = match &event.what {
+                Happening::JobStarted { job: Some(job), .. } => ("started", job.to_string()),
+                Happening::JobRemoved { job, .. } => ("taken back", job.to_string()),
+                _ => return None,
+            };
+            assert!(event.actor.name() == "admin" && event.address.is_some());
+            Some(job)
+        });
+        let told: BTreeSet<_> = told.collect();
+        let id = |job: &Value| job["id"].as_str().unwrap().to_owned();
+        let expected = [("started", id(&job)), ("started", id(&other)), ("taken back", id(&other))];
+        assert_eq!(told, BTreeSet::from(expected), "in the chain of what belongs to no repository");
         lab.server.runner().drain().await.unwrap();
         let gone = lab.ask("admin", Method::GET, &path, None).await;
         assert_eq!(error(&gone.json().await.unwrap()), "NO_SUCH_JOB");

@@ -7,8 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use msr_lite::access::accounts::AccountChange;
+use msr_lite::access::personal_tokens::{NewToken, TokenFilter};
 use msr_lite::meta::Mode;
 use msr_lite::model::permission::Level;
+use msr_lite::model::personal_token::TokenScope;
 use reqwest::Method;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject as _;
@@ -19,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::api_accounts::PASSWORD;
-use crate::harness::{Lab, OCI_INDEX, on_each_engine};
+use crate::harness::{Lab, OCI_INDEX, header, on_each_engine, sha256};
 use crate::pages::{Browser, add_user};
 use crate::rights::{at, system};
 
@@ -64,6 +66,20 @@ impl Late {
         drop(self.stream.read_to_end(&mut answer).await);
         let answer = String::from_utf8_lossy(&answer);
         answer.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+}
+
+/// The head of a request with the bytes of a blob.
+fn octets(authorization: &str) -> String {
+    format!("{authorization}\r\ncontent-type: application/octet-stream")
+}
+
+impl Lab {
+    /// Where an upload to `lab/web` goes on that `alice` has begun.
+    async fn upload_of_alice(&self) -> String {
+        let begun = self.by(crate::rights::PASSWORD, Method::POST, "/v2/lab/web/blobs/uploads/").await;
+        assert_eq!(begun.status(), 202);
+        header(&begun, "location")
     }
 }
 
@@ -135,6 +151,130 @@ on_each_engine! {
         lab.server.access().remove_team_member(&system(), "lab", "dev", "alice").await.unwrap();
         assert_eq!(late.end().await, 404);
         assert_eq!(lab.get("/v2/lab/web/manifests/late").await.status(), 404);
+    }
+
+    async fn an_upload_whose_right_was_taken_away_links_nothing_and_can_go_on_later(lab) {
+        lab.push_image("lab/web", "1", b"layer").await;
+        lab.with_alice().await;
+        lab.give(at("lab/web"), Level::ReadWrite).await;
+        let (head, patched, put, posted) = (octets(&basic("alice", crate::rights::PASSWORD)), "patched", "put", "posted");
+        let [first, second] = [lab.upload_of_alice().await, lab.upload_of_alice().await];
+        let patch = Late::begin(&lab, &format!("PATCH {first}"), &head, patched).await;
+        let end = format!("{second}?digest={}", sha256(put.as_bytes()));
+        let end = Late::begin(&lab, &format!("PUT {end}"), &head, put).await;
+        let whole = format!("POST /v2/lab/web/blobs/uploads/?digest={}", sha256(posted.as_bytes()));
+        let whole = Late::begin(&lab, &whole, &head, posted).await;
+        lab.server.access().remove_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+        assert_eq!([patch.end().await, end.end().await, whole.end().await], [404; 3]);
+        for content in [patched, put, posted] {
+            let address = format!("/v2/lab/web/blobs/{}", sha256(content.as_bytes()));
+            assert_eq!(lab.head(&address).await.status(), 404, "{content}");
+        }
+        assert_eq!(lab.server.registry().blobs().open_sessions(), 2, "nobody knows the name of the third one");
+        assert_eq!(lab.by(crate::rights::PASSWORD, Method::GET, &first).await.status(), 404);
+
+        lab.server.access().add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+        for (upload, content) in [(first, patched), (second, put)] {
+            let end = format!("{upload}?digest={}", sha256(content.as_bytes()));
+            assert_eq!(lab.by(crate::rights::PASSWORD, Method::PUT, &end).await.status(), 201, "{content}");
+        }
+    }
+
+    async fn an_upload_ends_with_the_token_the_account_or_the_mode_that_let_it_begin(lab) {
+        lab.push_image("lab/web", "1", b"layer").await;
+        lab.with_alice().await;
+        lab.give(at("lab/web"), Level::ReadWrite).await;
+        let token = lab.token(TokenScope::All).await;
+        let scope = "/auth/token?scope=repository:lab/web:pull,push";
+        let bearer = lab.by(&token, Method::GET, scope).await.json::<Value>().await.unwrap();
+        let by_bearer = octets(&format!("authorization: Bearer {}", bearer["token"].as_str().unwrap()));
+        let by_token = octets(&basic("alice", &token));
+        let begin = async |head: &str, content: &'static str| {
+            let end = format!("{}?digest={}", lab.upload_of_alice().await, sha256(content.as_bytes()));
+            Late::begin(&lab, &format!("PUT {end}"), head, content).await
+        };
+        let (one, two) = (begin(&by_bearer, "one").await, begin(&by_token, "two").await);
+        let access = lab.server.access();
+        let hash = access.tokens(&TokenFilter::default(), None, 1).unwrap()[0].hash;
+        access.delete_token(&system(), None, &hash).await.unwrap();
+        assert_eq!([one.end().await, two.end().await], [401; 2]);
+
+        let by_password = octets(&basic("alice", crate::rights::PASSWORD));
+        let three = begin(&by_password, "three").await;
+        lab.server.registry().set_read_only(&system(), Some(String::new())).await.unwrap();
+        assert_eq!(three.end().await, 403);
+        lab.server.registry().set_read_only(&system(), None).await.unwrap();
+
+        let four = begin(&by_password, "four").await;
+        switch_off(&lab, "alice").await;
+        assert_eq!(four.end().await, 401);
+        for content in ["one", "two", "three", "four"] {
+            let path = format!("/v2/lab/web/blobs/{}", sha256(content.as_bytes()));
+            assert_eq!(lab.head(&path).await.status(), 404, "{content}");
+        }
+    }
+
+    async fn an_upload_that_takes_longer_than_a_sign_in_is_remembered_is_not_asked_for_the_password_again(lab) {
+        lab.with_alice().await;
+        let head = octets(&basic("alice", crate::rights::PASSWORD));
+        let whole = |content: &str| format!("POST /v2/alice/app/blobs/uploads/?digest={}", sha256(content.as_bytes()));
+        let late = Late::begin(&lab, &whole("long"), &head, "long").await;
+        lab.clock.advance(Duration::from_hours(2));
+        // So many that who signs in anew has to wait.
+        for n in 0..6 {
+            lab.by(&format!("wrong {n}"), Method::GET, "/v2/").await;
+        }
+        assert_eq!(lab.by(crate::rights::PASSWORD, Method::GET, "/v2/").await.status(), 429);
+        assert_eq!(late.end().await, 201);
+    }
+
+    async fn a_narrow_token_of_an_administrator_makes_no_organization(lab) {
+        let new = |scope: &str| {
+            let (scope, label) = (TokenScope::parse(scope).unwrap(), "build".to_owned());
+            NewToken { label, scope, ..NewToken::default() }
+        };
+        let access = lab.server.access();
+        let (narrow, _) = access.create_token(&system(), None, "admin", new("fresh/*:admin")).await.unwrap();
+        let (wide, _) = access.create_token(&system(), None, "admin", new("all")).await.unwrap();
+        let path = "/v2/fresh/app/blobs/uploads/";
+        let service = "/auth/token?scope=repository:fresh/app:pull,push";
+        let by = |method, path: &str, token: &str| lab.anonymous(method, path).basic_auth("admin", Some(token));
+        let bearer = by(Method::GET, service, narrow.reveal()).send().await.unwrap().json::<Value>().await.unwrap();
+        let bearer = bearer["token"].as_str().unwrap();
+        for request in [by(Method::POST, path, narrow.reveal()), lab.anonymous(Method::POST, path).bearer_auth(bearer)] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 403);
+            let text = answer.text().await.unwrap();
+            assert!(text.contains("the access token \\\"build\\\" does not allow to make it"), "{text}");
+        }
+        let made = json!({ "name": "app" });
+        let made = by(Method::POST, "/api/v0/repositories/fresh", narrow.reveal()).json(&made).send().await.unwrap();
+        assert_eq!(made.status(), 409, "{}", made.text().await.unwrap());
+        assert!(access.account("fresh").unwrap().is_none());
+
+        let whole = format!("{path}?digest={}", sha256(b"x"));
+        assert_eq!(by(Method::POST, &whole, wide.reveal()).body("x").send().await.unwrap().status(), 201);
+        assert!(access.account("fresh").unwrap().is_some_and(|account| account.is_organization()));
+        let other = "/v2/fresh/other/blobs/uploads/";
+        assert_eq!(by(Method::POST, other, narrow.reveal()).send().await.unwrap().status(), 202, "it is there now");
+    }
+
+    async fn a_request_that_deactivates_the_last_administrator_leaves_the_password(lab) {
+        let both = json!({ "password": "another long password", "isActive": false });
+        lab.done(Method::PATCH, "/accounts/admin", Some(both), 409).await;
+        assert_eq!(lab.get("/v2/").await.status(), 200, "with the password so far");
+    }
+
+    async fn a_manifest_may_take_longer_than_its_token(lab) {
+        lab.with_alice().await;
+        let scope = "/auth/token?scope=repository:alice/app:pull,push";
+        let bearer = lab.by(crate::rights::PASSWORD, Method::GET, scope).await.json::<Value>().await.unwrap();
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] }).to_string();
+        let head =
+            format!("authorization: Bearer {}\r\ncontent-type: {OCI_INDEX}", bearer["token"].as_str().unwrap());
+        let late = Late::begin(&lab, "PUT /v2/alice/app/manifests/late", &head, &index).await;
+        lab.clock.advance(Duration::from_hours(2));
+        assert_eq!(late.end().await, 201);
     }
 
     async fn whoever_gets_the_name_of_an_account_sees_nothing_of_what_was_done_by_it(lab) {

@@ -240,6 +240,60 @@ async fn somebody_can_always_administer() {
 }
 
 #[tokio::test]
+async fn an_administrator_who_cannot_sign_in_stands_in_for_nobody() {
+    let house = house_of(Mode::Strict, false);
+    let off = || AccountChange { active: Some(false), ..AccountChange::default() };
+    let plain = || AccountChange { admin: Some(false), ..AccountChange::default() };
+    let robot = NewAccount { name: "robot".into(), admin: true, ..NewAccount::default() };
+    house.access.create_account(&system(), robot).await.unwrap();
+    let token = crate::access::personal_tokens::NewToken::default();
+    house.access.create_token(&system(), None, "robot", token).await.unwrap();
+    conflict(house.access.change_account(&system(), ADMIN, off()).await);
+    conflict(house.access.change_account(&system(), ADMIN, plain()).await);
+    conflict(house.access.check_deletable(ADMIN));
+    conflict(house.access.delete_account(&system(), ADMIN).await);
+    let line = format!("{ADMIN}:$2y$05${}", "x".repeat(53));
+    house.access.import_htpasswd(&system(), &line).await.unwrap();
+    house.sign_in(ADMIN, PASSWORD, HERE).await.expect("an import leaves who is there as they are");
+    // The robot itself may go.
+    house.access.change_account(&system(), "robot", off()).await.unwrap();
+    let back = AccountChange { active: Some(true), password: Some(secret("a long password")), ..off() };
+    house.access.change_account(&system(), "robot", back).await.unwrap();
+    house.access.change_account(&system(), ADMIN, off()).await.unwrap();
+    conflict(house.access.delete_account(&system(), "robot").await);
+}
+
+#[tokio::test]
+async fn a_change_of_an_account_is_made_whole_or_not_at_all() {
+    let house = house_of(Mode::Strict, false);
+    let both = AccountChange {
+        password: Some(secret("a long password")),
+        active: Some(false),
+        full_name: Some("The last one".into()),
+        ..AccountChange::default()
+    };
+    conflict(house.access.change_account(&system(), ADMIN, both.clone()).await);
+    let admin = house.access.account(ADMIN).unwrap().unwrap();
+    assert!(admin.full_name.is_empty());
+    house.sign_in(ADMIN, PASSWORD, HERE).await.expect("the password is the old one");
+    let two_lines = AccountChange { full_name: Some("two\nlines".into()), ..both.clone() };
+    assert!(house.access.change_account(&system(), "alice", two_lines).await.is_err());
+    house.sign_in("alice", PASSWORD, HERE).await.expect("here as well");
+
+    house.access.change_account(&system(), "alice", both).await.unwrap();
+    let events = house.meta.read(|tx| crate::meta::event::list(tx, 10)).unwrap();
+    let about = |what: &Happening| match what {
+        Happening::PasswordChanged { account } if account == "alice" => Some("password"),
+        Happening::AccountChanged { account, active: Some(false), full_name: true, .. } if account == "alice" => {
+            Some("account")
+        }
+        _ => None,
+    };
+    let told: BTreeSet<_> = events.iter().filter_map(|event| about(&event.what)).collect();
+    assert_eq!(told, BTreeSet::from(["account", "password"]));
+}
+
+#[tokio::test]
 async fn accounts_are_listed_found_and_checked() {
     let house = house();
     house.furnish().await;

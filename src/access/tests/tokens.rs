@@ -251,3 +251,22 @@ async fn sources_of_accounts_are_asked_in_order() {
     sign_in("alice", PASSWORD).await.expect("the registry's own accounts come last");
     refused(sign_in("admin", PASSWORD).await);
 }
+
+#[tokio::test]
+async fn what_an_account_had_is_dead_for_one_that_is_made_again_within_a_millisecond() {
+    let house = house();
+    let make = async |password: &str| {
+        let bob = NewAccount { name: "bob".into(), password: Some(secret(password)), ..NewAccount::default() };
+        house.access.create_account(&system(), bob).await.unwrap()
+    };
+    let first = make(PASSWORD).await;
+    let token = house.token(password("bob"), "repository:bob/app:pull", false).await.unwrap().token;
+    house.show(&token).await.unwrap();
+    house.sign_in("bob", PASSWORD, HERE).await.unwrap();
+    house.access.delete_account(&system(), "bob").await.unwrap();
+    let second = make("another password").await;
+    assert_eq!(first.revision, second.revision, "the clock stands still");
+    refused(house.show(&token).await);
+    refused(house.sign_in("bob", PASSWORD, HERE).await);
+    house.sign_in("bob", "another password", HERE).await.unwrap();
+}

@@ -237,12 +237,9 @@ async fn change(mut call: Call<'_>) -> Outcome {
     if active.is_some() || admin.is_some() || password.is_some() {
         call.need(Requirement::Admin)?;
     }
-    let (access, actor) = (&call.app.access, call.actor());
-    if let Some(password) = password {
-        access.set_password_by(&actor, &before.name, password).await.map_err(refused(Code::NoSuchAccount))?;
-    }
-    let change = AccountChange { full_name: asked.full_name.take(), active, admin };
-    let changed = access.change_account(&actor, &before.name, change).await.map_err(refused(Code::NoSuchAccount))?;
+    let change = AccountChange { password, full_name: asked.full_name.take(), active, admin };
+    let changed = call.app.access.change_account(&call.actor(), &before.name, change).await;
+    let changed = changed.map_err(refused(Code::NoSuchAccount))?;
     Ok(reply::json(StatusCode::OK, &account_shown(&call, &changed, true)?))
 }
 

@@ -12,10 +12,11 @@ use super::table::{Endpoint, Need, Parameter, at_once, parameter, row};
 use super::tags::{NEVER, time};
 use crate::base::{JobId, Timestamp};
 use crate::http::reply;
-use crate::meta::{MetaError, WriteError, job};
+use crate::meta::job;
 use crate::model::Job;
 use crate::model::job::{JobState, Schedule, Task};
 use crate::registry::RegistryError;
+use crate::registry::jobs::Start;
 
 /// Jobs that are looked at: there are a handful.
 const JOBS: usize = 10_000;
@@ -245,18 +246,7 @@ async fn create(mut call: Call<'_>) -> Outcome {
         let message = "name an action that this registry has: {\"action\": \"gc\"}";
         return Err(Failure::said(Code::InvalidParameters, message));
     }
-    let registry = &call.app.registry;
-    let now = registry.clock().now();
-    let (task, state) = (Task::GarbageCollection, JobState::Waiting);
-    let job = Job { id: JobId::at(now), task, state, due: now, attempts: 0, last_error: None };
-    let row = job.clone();
-    write(&call, move |tx| {
-        job::put(tx, None, &row);
-        Ok(())
-    })
-    .await?;
-    registry.jobs_bell().notify_one();
-    tracing::info!(by = %call.caller.principal, "a collection was asked for");
+    let job = call.app.registry.start_job(&call.actor(), Task::GarbageCollection, Start::Queued).await?;
     Ok(reply::json(StatusCode::ACCEPTED, &shown(&call, &job)))
 }
 
@@ -268,35 +258,13 @@ fn known_elsewhere(action: &str) -> Result<(), Failure> {
     }
 }
 
-/// Takes a row away where nothing relies on its work: what the registry owes to itself stays.
 async fn remove(call: Call<'_>) -> Outcome {
     let id = find(&call)?.id;
-    let removed = write(&call, move |tx| {
-        let Some(job) = job::get(tx, id)? else { return Ok(true) };
-        let may = match job.state {
-            JobState::Dead => true,
-            JobState::Waiting => job.task == Task::GarbageCollection,
-            JobState::Running => false,
-        };
-        if may {
-            job::remove(tx, &job);
-        }
-        Ok(may)
-    })
-    .await?;
-    if removed {
+    if call.app.registry.remove_job(&call.actor(), id).await? {
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
     let message = "this job runs, or the registry needs what it does: it cannot be taken back; it ends by itself";
     Err(Failure::said(Code::Conflict, message))
-}
-
-async fn write<T: Send + 'static>(
-    call: &Call<'_>,
-    work: impl FnMut(&mut crate::meta::WriteTx) -> Result<T, MetaError> + Send + 'static,
-) -> Result<T, Failure> {
-    let written = call.app.registry.meta().write(work).await;
-    written.map_err(|(WriteError::Refused(error) | WriteError::Store(error))| RegistryError::Store(error).into())
 }
 
 /// How often, as MSR's scheduler writes it.

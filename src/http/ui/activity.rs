@@ -368,6 +368,9 @@ fn what(event: &Event) -> String {
         Happening::TokenDeleted { .. } => "deleted the access token",
         Happening::VisibilityChanged { public: true, .. } => "made public",
         Happening::VisibilityChanged { public: false, .. } => "made private",
+        Happening::JobStarted { ignore_leases: true, .. } => "started, against leases, the job",
+        Happening::JobStarted { .. } => "started the job",
+        Happening::JobRemoved { .. } => "took back the job",
         Happening::SettingsChanged { .. } => "changed the setting",
         Happening::Refused { operation, .. } => match operation.as_str() {
             "sign_in" => "tried to sign in as",

@@ -60,10 +60,9 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
 /// `/system/storage/collect`: begins a run, which goes to its end whether or not anybody looks.
 pub(super) fn collect(visit: &Visit<'_>) -> Reply {
     let registry = visit.app.registry.clone();
-    let who = visit.caller.principal.name().to_owned();
+    let actor = visit.actor();
     tokio::spawn(async move {
-        tracing::info!(account = who, "collection begun from the pages");
-        if let Err(error) = perform(&registry, GcTask::Run { ignore_leases: false }).await {
+        if let Err(error) = perform(&registry, &actor, GcTask::Run { ignore_leases: false }).await {
             tracing::warn!(%error, "the collection that was begun from the pages did not run to its end");
         }
     });

@@ -25,8 +25,8 @@ use crate::ops::accounts::{DeleteError, delete_account};
 const MEMBERSHIPS: usize = ROWS;
 
 /// Why an account stays: the words begin with no name, which would be written as no name is.
-const LAST: &str = "This is the last active administrator: make somebody else one first, or nobody could administer this \
-                    registry.";
+const LAST: &str = "This is the last active administrator: make somebody else one first, who has a password, or nobody \
+                    could administer this registry.";
 
 /// Repositories that the page before deletion names.
 const NAMED: usize = 20;

@@ -59,7 +59,6 @@ pub(super) async fn put(
         Ok(body) => body,
         Err(stopped) => return Ok(error::manifest_body(&stopped)),
     };
-    // It came as slowly as its sender liked: who may not push any more pushes nothing.
     if let Err(refusal) = call.admit(headers).await {
         return Ok(*refusal);
     }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use hyper::header::{AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
+use crate::access::Began;
 use crate::http::App;
 use crate::http::reply::{Asker, OperationName, Reply, empty, json};
 use crate::http::request::agent;
@@ -40,6 +41,8 @@ struct Call<'r> {
     ctx: &'r Context,
     operation: &'r Operation,
     caller: Caller,
+    /// When it began.
+    began: Began,
     /// What the client calls itself.
     agent: Option<&'r str>,
 }
@@ -63,11 +66,14 @@ impl Call<'_> {
         }
     }
 
-    /// Finds out who asks, and lets through who may.
+    /// Finds out who asks, and lets through who may. Whatever waits for a body asks this again when the body is there:
+    /// it comes as slowly as its sender likes, and what the sender may can end meanwhile. Nothing is waited for from then
+    /// on but the disk.
     async fn admit(&mut self, headers: &HeaderMap) -> Result<(), Box<Reply>> {
         let (access, ctx) = (&self.app.access, self.ctx);
         let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or(""));
-        match access.authenticate_client(authorization, ctx.client, request::user_agent(headers)).await {
+        let agent = request::user_agent(headers);
+        match access.authenticate_since(authorization, ctx.client, agent, self.began).await {
             Ok(caller) => self.caller = caller,
             Err(refused) => {
                 let mut reply = error::access(ctx, &refused);
@@ -138,7 +144,8 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         Ok(operation) => operation,
         Err(error) => return error::route(&error),
     };
-    let mut call = Call { app, ctx, operation: &operation, caller: Caller::anonymous(), agent: agent(&head.headers) };
+    let (caller, began, agent) = (Caller::anonymous(), app.access.began(), agent(&head.headers));
+    let mut call = Call { app, ctx, operation: &operation, caller, began, agent };
     let reply = match call.admit(&head.headers).await {
         Ok(()) => match carry_out(&mut call, &head.headers, body).await {
             Ok(reply) => reply,

@@ -27,16 +27,24 @@ pub(super) async fn start(
 
 /// Takes in a whole blob with the POST.
 pub(super) async fn push(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     digest: Digest,
     body: RequestBody,
-) -> Result<Reply, RegistryError> {
+) -> Outcome {
     let length = content_length(headers);
     refuse_early(call, 0, length)?;
-    call.app.registry.push_blob(call.actor(), repo, digest, length, body).await?;
-    Ok(created(repo, &digest))
+    let (registry, actor) = (call.app.registry.clone(), call.actor());
+    let admitted = async {
+        call.admit(headers).await.map_err(Stop::Answered)?;
+        Ok(call.actor())
+    };
+    match registry.push_blob(actor, repo, digest, length, body, admitted).await {
+        Ok(()) => Ok(created(repo, &digest)),
+        Err(Stop::Answered(reply)) => Ok(*reply),
+        Err(Stop::Error(error)) => Err(error),
+    }
 }
 
 /// Mounts a blob from another repository: 201, or 202 and an upload session when there is nothing to mount.
@@ -76,7 +84,7 @@ pub(super) fn status(call: &Call<'_>, repo: &RepoName, id: UploadId) -> Result<R
 
 /// Takes in the next chunk.
 pub(super) async fn append(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     id: UploadId,
@@ -90,7 +98,7 @@ pub(super) async fn append(
 
 /// Takes in the last chunk, if there is one, and publishes the blob.
 pub(super) async fn finish(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     id: UploadId,
@@ -115,13 +123,22 @@ pub(super) async fn cancel(call: &Call<'_>, repo: &RepoName, id: UploadId) -> Re
 
 /// Why a chunk was not taken in.
 enum Stop {
-    BadRange,
+    /// There is an answer already: it makes no sense, or its sender may not push any more.
+    Answered(Box<Reply>),
     Error(RegistryError),
 }
 
-/// Takes in a chunk; the last one comes with the digest of the whole.
+impl From<RegistryError> for Stop {
+    fn from(error: RegistryError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Takes in a chunk; the last one comes with the digest of the whole. Where the sender's right ended meanwhile, the upload
+/// stays as it is with the chunk: nothing of it can be pulled, every request to it is refused from now on, and it expires
+/// as what nobody goes on with does. A right that comes back in time goes on where it was.
 async fn receive(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     headers: &HeaderMap,
     repo: &RepoName,
     id: UploadId,
@@ -133,7 +150,10 @@ async fn receive(
     let range = match headers.get(CONTENT_RANGE) {
         None => None,
         Some(value) => {
-            let range = value.to_str().ok().and_then(ChunkRange::parse).ok_or(Stop::BadRange)?;
+            let range = value.to_str().ok().and_then(ChunkRange::parse).ok_or_else(|| {
+                let message = "Content-Range of a chunk is <first byte>-<last byte>";
+                Stop::Answered(Box::new(error::reply(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, message)))
+            })?;
             Some((range.first, range.length()))
         }
     };
@@ -141,15 +161,14 @@ async fn receive(
     refuse_early(call, status.offset, length).map_err(Stop::Error)?;
     let algorithm = closing.map(|digest| digest.algorithm());
     let how = Append { range, expected: length, algorithm, closing: closing.is_some() };
-    call.app.registry.append_upload(&actor, repo, id, how, body).await.map_err(Stop::Error)
+    let offset = call.app.registry.append_upload(&actor, repo, id, how, body).await?;
+    call.admit(headers).await.map_err(Stop::Answered)?;
+    Ok(offset)
 }
 
 fn stop_reply(call: &Call<'_>, repo: &RepoName, id: UploadId, stop: Stop) -> Outcome {
     match stop {
-        Stop::BadRange => {
-            let message = "Content-Range of a chunk is <first byte>-<last byte>";
-            Ok(error::reply(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, message))
-        }
+        Stop::Answered(reply) => Ok(*reply),
         // The session is still good: the client learns where to go on.
         Stop::Error(wrong @ RegistryError::Blob(BlobError::WrongOffset { offset, .. })) => {
             let mut reply = error::registry(call.ctx, &wrong);

@@ -200,6 +200,13 @@ pub fn words(event: &Event) -> Words {
             make(Delete, "TOKEN_DELETED", Token, token.to_string(), format!("{account}: {label}"))
         }
         Happening::VisibilityChanged { name, .. } => plain(Update, "VISIBILITY_CHANGED", Repository, name.as_str()),
+        Happening::JobStarted { task, job, .. } => {
+            let id = job.map_or_else(|| task.name().to_owned(), |job| job.to_string());
+            make(Create, "JOB_STARTED", Registry, id, task.name().to_owned())
+        }
+        Happening::JobRemoved { task, job } => {
+            make(Delete, "JOB_REMOVED", Registry, job.to_string(), task.name().to_owned())
+        }
         Happening::SettingsChanged { setting, value } => {
             make(Update, "SETTINGS_CHANGED", Registry, setting.clone(), format!("{setting}: {value}"))
         }

@@ -78,7 +78,7 @@ impl Registry {
 
     /// Puts on record that somebody who signed in may not do what was asked.
     pub fn note_denied(&self, actor: Actor, repo: Option<&RepoName>, operation: &'static str, because: &str) {
-        let Actor { principal, address, agent, via } = actor;
+        let Actor { principal, address, agent, via, .. } = actor;
         let (repo, reason) = (repo.cloned(), because.to_owned());
         self.refusals().note(Refusal { actor: principal, address, agent, via, repo, operation, account: None, reason });
     }

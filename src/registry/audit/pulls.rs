@@ -143,6 +143,5 @@ fn row(note: &Note) -> Event {
     };
     let (name, digest, times, since) = (note.repo.clone(), note.digest, note.times, note.since);
     let what = Happening::Pulled { name, tag, digest, times, since };
-    let Actor { principal, address, agent, via } = note.actor.clone();
-    Event { address, agent, via, ..Event::new(EventId::at(note.last), note.last, principal, what) }
+    Event::by(&note.actor, EventId::at(note.last), note.last, what)
 }

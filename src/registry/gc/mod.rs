@@ -31,7 +31,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use self::run::Run;
-use super::{Registry, RegistryError};
+use super::jobs::Start;
+use super::{Actor, Registry, RegistryError};
 use crate::meta::{WriteError, gc, job, lease};
 use crate::model::gc::{Progress, Report, Status, Survey, Trigger};
 use crate::model::job::Task;
@@ -141,8 +142,25 @@ impl Registry {
     /// # Errors
     /// [`GcError`]; [`GcError::Busy`] when another one waits already.
     pub async fn collect_garbage(&self, options: Options) -> Result<Report, GcError> {
+        self.collect_garbage_by(&Actor::system(), options).await
+    }
+
+    /// The same on behalf of somebody, which the record tells.
+    ///
+    /// # Errors
+    /// As [`Registry::collect_garbage`].
+    pub async fn collect_garbage_by(&self, actor: &Actor, options: Options) -> Result<Report, GcError> {
         let collector = self.collector();
         let turn = collector.waiting.try_lock().map_err(|_| GcError::Busy)?;
+        let how = Start::ByHand { ignore_leases: options.ignore_leases };
+        match self.start_job(actor, Task::GarbageCollection, how).await {
+            Ok(_) => {}
+            // The disk may be full, which is when a run matters most.
+            Err(error @ RegistryError::Store(_)) => {
+                tracing::warn!(%error, "that a collection was started could not be put on record");
+            }
+            Err(error) => return Err(error.into()),
+        }
         let _one = collector.run.lock().await;
         drop(turn);
         let run = Run::new(self, options, Trigger::Hand);

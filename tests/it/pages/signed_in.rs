@@ -176,6 +176,8 @@ on_each_engine! {
         assert_eq!(page.location(), "/system/storage?done=begun");
         for _ in 0..200 {
             if browser.get("/system/storage").await.text.contains("by hand") {
+                let activity = browser.get("/activity").await;
+                assert!(activity.text.contains("started the job"), "{}", activity.text);
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
