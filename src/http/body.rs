@@ -354,8 +354,8 @@ impl FileFlow {
     }
 }
 
-/// Pending until the other tasks of this thread had their turn. A task that wakes itself would be offered to the other
-/// threads: one of them is woken up for nothing, or takes it away from what is in this processor's cache.
+/// Pending until the other tasks of this thread had their turn. A task that wakes itself is put where other threads look
+/// for work, and the one that takes it finds nothing of it in its processor's cache.
 fn let_others<T>(cx: &mut Context<'_>) -> Poll<T> {
     // Polled once, it has left the waker with the scheduler; nothing more is wanted of it.
     let turn = pin!(tokio::task::yield_now());

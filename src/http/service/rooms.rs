@@ -1,9 +1,8 @@
 //! Rooms for the futures of requests, used one request after the other.
 //!
 //! Such a future has some kilobytes, too many for what malloc keeps ready for each thread: made anew for every request,
-//! it would take the lock that all threads share twice (docs/performance.md, "Threads and memory").
+//! it would take the lock that all threads share, twice (docs/performance.md, "Threads and memory").
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -48,13 +47,8 @@ impl<R> Rooms<R> {
     /// The shelf of this thread.
     fn shelf(&self) -> &Mutex<Vec<Box<dyn Room<R>>>> {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local!(static SHELF: Cell<Option<usize>> = const { Cell::new(None) });
-        let shelf = SHELF.get().unwrap_or_else(|| {
-            let shelf = THREADS.fetch_add(1, Ordering::Relaxed) % SHELVES;
-            SHELF.set(Some(shelf));
-            shelf
-        });
-        &self.0[shelf]
+        thread_local!(static PLACE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % SHELVES);
+        &self.0[PLACE.with(|place| *place)]
     }
 }
 
@@ -126,9 +120,50 @@ impl<R> Drop for Attending<R> {
     fn drop(&mut self) {
         let Some(mut room) = self.room.take() else { return };
         room.clear();
-        let mut shelf = self.shell.rooms.shelf().lock();
-        if shelf.len() < KEPT {
-            shelf.push(room);
+        let mut empty = self.shell.rooms.shelf().lock();
+        if empty.len() < KEPT {
+            empty.push(room);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use crate::http::testing::{Server, limits, start};
+
+    /// One thread serves a test, so one shelf has all.
+    fn empty(server: &Server) -> usize {
+        server.shell.rooms.shelf().lock().len()
+    }
+
+    #[tokio::test]
+    async fn one_request_after_the_other_uses_one_room_and_those_at_once_their_own() {
+        let server = start(limits()).await;
+        for _ in 0..3 {
+            assert!(server.get("/ping", "").await.ends_with("pong"));
+            assert_eq!(empty(&server), 1);
+        }
+        let (one, other) = tokio::join!(server.get("/slow", ""), server.get("/slow", ""));
+        assert!(one.ends_with("slow") && other.ends_with("slow"));
+        assert_eq!(empty(&server), 2);
+    }
+
+    #[tokio::test]
+    async fn a_room_is_empty_again_when_its_client_has_left_or_its_request_panicked() {
+        let server = start(limits()).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(stream);
+        while empty(&server) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(server.get("/panic", "").await.starts_with("HTTP/1.1 500 "));
+        assert!(server.get("/ping", "").await.ends_with("pong"));
+        assert_eq!(empty(&server), 1);
     }
 }
