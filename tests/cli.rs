@@ -112,7 +112,7 @@ impl Drop for Serving {
     }
 }
 
-/// The variable is read before `main`: it must be there from the start of the program that serves, which has the number
+/// The variables are read before `main`: they must be there from the start of the program that serves, which has the number
 /// and the words of the one that was started.
 #[test]
 #[cfg(target_env = "gnu")]
@@ -124,7 +124,9 @@ fn a_server_has_one_heap_for_all_threads() {
         let words = fs::read(format!("/proc/{}/{file}", server.0.id())).unwrap();
         words.split(|byte| *byte == 0).map(text).collect::<Vec<_>>()
     };
-    assert!(words_of("environ").contains(&"MALLOC_ARENA_MAX=1".to_owned()));
+    for word in ["MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.tcache_count=64"] {
+        assert!(words_of("environ").contains(&word.to_owned()), "{word}");
+    }
     let line = words_of("cmdline");
     assert_eq!(line[..2], [env!("CARGO_BIN_EXE_msr-lite").to_owned(), "serve".to_owned()]);
     assert!(line.contains(&data.to_owned()));

@@ -3,26 +3,36 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// The variable by which glibc is told the most arenas (mallopt(3), `M_ARENA_MAX`).
-const ARENAS: &str = "MALLOC_ARENA_MAX";
+/// The variable by which glibc is told the most arenas (mallopt(3), `M_ARENA_MAX`), and how many.
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
-/// Has all threads share one arena: starts this program again in its own place (same process, same files) with
-/// [`ARENAS`] set, which glibc reads before anything of ours runs. Does nothing where the variable is set already, and
-/// returns where the program cannot be started again (no `/proc`): it then runs as it would have.
+/// The variable with glibc's tunables (ld.so(8); the manual's "Memory Allocation Tunables"): free blocks of each size
+/// that a thread keeps for itself, seven unless told otherwise.
+const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=64");
+
+/// Has all threads share one arena and keep more free blocks of their own: starts this program again in its own place
+/// (same process, same files) with [`ARENAS`] and [`TUNABLES`] set, which glibc reads before anything of ours runs. What
+/// is set already stays. Does nothing where both are, and returns where the program cannot be started again (no
+/// `/proc`): it then runs as it would have.
 ///
 /// Otherwise each thread has an arena of its own, up to eight for each core. A page of the store's cache is taken from
 /// the arena of whichever thread reads it and given back to that one by whichever thread needs room in the cache, so
 /// that in time each arena has held a cache's worth and returns little of it: with a million tags and a cache of
-/// 32 MiB, 139 MiB where 40 were in use (docs/performance.md, "Memory"). Blocks up to 1 KiB come from caches of the threads
-/// either way; at 16 and 64 connections on two cores no difference in CPU could be measured.
+/// 32 MiB, 139 MiB where 40 were in use (docs/performance.md, "Memory").
+///
+/// The arena has one lock, for which threads sleep at once. A request takes and gives back more than seven blocks of
+/// some sizes, and so came to the lock a dozen times; whether its threads met there decided between 13 and 26 µs of CPU
+/// (docs/performance.md, "Threads and memory"). Only blocks up to 1 KiB are kept by threads; the most that 64 of each
+/// size can take is 2 MiB for a thread.
 pub(super) fn share_one_arena() {
-    if cfg!(not(target_env = "gnu")) || std::env::var_os(ARENAS).is_some() {
+    let missing: Vec<_> = [ARENAS, TUNABLES].into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if cfg!(not(target_env = "gnu")) || missing.is_empty() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
     let mut arguments = std::env::args_os();
     let mut again = Command::new(program);
-    again.env(ARENAS, "1");
+    again.envs(missing);
     if let Some(name) = arguments.next() {
         again.arg0(name);
     }

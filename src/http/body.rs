@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -328,8 +328,7 @@ impl FileFlow {
         } else {
             if self.in_a_row == IN_A_ROW {
                 self.in_a_row = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return let_others(cx);
             }
             let (mut buffer, offset) = self.take();
             if !self.cold && buffer.fill_from_cache(&self.file, offset) {
@@ -353,6 +352,18 @@ impl FileFlow {
         }
         Poll::Ready(result)
     }
+}
+
+/// Pending until the other tasks of this thread had their turn. A task that wakes itself is put where other threads look
+/// for work, and the one that takes it finds nothing of it in its processor's cache.
+fn let_others<T>(cx: &mut Context<'_>) -> Poll<T> {
+    // Polled once, it has left the waker with the scheduler; nothing more is wanted of it.
+    let turn = pin!(tokio::task::yield_now());
+    match turn.poll(cx) {
+        Poll::Pending => {}
+        Poll::Ready(()) => cx.waker().wake_by_ref(),
+    }
+    Poll::Pending
 }
 
 /// Bytes of a file. Its memory goes back to the spare ones when the last part has been sent.

@@ -424,7 +424,7 @@ impl Drop for Ticket {
 ///
 /// Connections are idle for most of their lives, and each keeps its future all that while. So it is kept small: this is
 /// no `async fn`, which would keep room for its argument `io` beside the connection that `io` was moved into; and hyper,
-/// which keeps room for one request's future in each connection, gets a box for that instead of the largest of them.
+/// which keeps room for one request's future in each connection, gets a pointer to a room that connections share.
 pub fn serve<R, IO>(
     shell: Arc<Shell<R>>,
     link: Arc<Link>,
@@ -440,7 +440,7 @@ where
     let http = shell.http.clone();
     let service = {
         let link = link.clone();
-        hyper::service::service_fn(move |request| Box::pin(shell.clone().handle(link.clone(), request)))
+        hyper::service::service_fn(move |request| shell.attend(link.clone(), request))
     };
     let connection = http.speaking(version).builder.serve_connection(TokioIo::new(io), service);
     let mut connection = Box::pin(connection.into_owned());

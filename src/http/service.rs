@@ -1,5 +1,7 @@
 //! The shell around every request: its id and context, limits on its head, panics, security headers, access log.
 
+mod rooms;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -13,6 +15,8 @@ use hyper::header::{
     X_FRAME_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
+
+use rooms::Rooms;
 
 use super::body::{Outgoing, RequestBody};
 use super::conn::{self, Entry, Http, Link, Ticket};
@@ -76,6 +80,7 @@ pub struct Shell<R> {
     pub clock: Clock,
     pub(super) doors: Arc<Doors>,
     pub(super) http: Arc<Versions>,
+    rooms: Rooms<R>,
     /// The port of the first TLS listener; known when the listeners are.
     tls_port: AtomicU16,
     turned_away_logged: AtomicU64,
@@ -108,6 +113,7 @@ impl<R> Shell<R> {
             clock,
             doors,
             http,
+            rooms: Rooms::default(),
             tls_port: AtomicU16::new(443),
             turned_away_logged: AtomicU64::new(0),
         })
@@ -133,7 +139,7 @@ impl<R> Shell<R> {
 
 impl<R: Routes> Shell<R> {
     /// Answers a request that came over `link`.
-    pub(super) async fn handle(
+    async fn handle(
         self: Arc<Self>,
         link: Arc<Link>,
         request: Request<Incoming>,
