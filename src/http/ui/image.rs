@@ -7,11 +7,12 @@ use super::ManifestPage;
 use super::manifest::{NAME, ROWS};
 use super::manifest_header::Header;
 use super::page::{Frame, render};
+use super::raw::RawConfig;
 use super::shown::{self, Room};
 use crate::http::reply::Reply;
 use crate::oci::Digest;
 use crate::oci::image_config::{ImageConfig, Step};
-use crate::registry::manifests::Layer;
+use crate::registry::manifests::{Details, Layer};
 
 /// Characters of a command in a table, and of the whole reconstruction.
 const COMMAND: usize = 1_000;
@@ -24,13 +25,15 @@ pub(super) fn page(
     frame: Frame,
     header: Header,
     page: ManifestPage,
+    details: &Details,
     config: Option<&ImageConfig>,
     layers: &[Layer],
 ) -> Reply {
     match page {
         ManifestPage::Config => {
             let config = config.map(Config::new);
-            render(StatusCode::OK, &ConfigPage { frame, header, config })
+            let raw = RawConfig::new(&frame, &header, details, true);
+            render(StatusCode::OK, &ConfigPage { frame, header, config, raw })
         }
         ManifestPage::History => render(StatusCode::OK, &HistoryPage::new(frame, header, config, layers)),
         _ => render(StatusCode::OK, &LayersPage::new(frame, header, config, layers)),
@@ -97,6 +100,8 @@ struct ConfigPage {
     header: Header,
     /// None when it is not here, or no JSON, or too large.
     config: Option<Config>,
+    /// The same as it was pushed.
+    raw: Option<RawConfig>,
 }
 
 struct Config {
