@@ -198,7 +198,7 @@ on_each_engine! {
         let mut admin = Browser::signed_in(&lab, "admin").await;
         let page = admin.get("/activity").await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
-        page.has(&["<a href=\"/activity\" aria-current=\"page\">", "pushed the tag", ">lab/app:1</bdi>", "tried to push to"]);
+        page.has(&["<a href=\"/activity\" aria-current=\"page\"", "pushed the tag", ">lab/app:1</bdi>", "tried to push to"]);
         page.has(&["alice may not see lab/app", "&#60;img src=x", "<td>signed in as</td>"]);
         page.lacks(&["<td>pulled</td>", "chains verified"]);
         let page = admin.get("/activity?pulls=1&type=get").await;
