@@ -9,6 +9,7 @@ use super::manifest_header::Header;
 use super::page::{Frame, render};
 use super::raw::RawConfig;
 use super::shown::{self, Room};
+use crate::base::Timestamp;
 use crate::http::reply::Reply;
 use crate::oci::Digest;
 use crate::oci::image_config::{ImageConfig, Step};
@@ -19,6 +20,21 @@ const COMMAND: usize = 1_000;
 const RECONSTRUCTION: usize = 64 * 1024;
 /// Characters of a value of the environment or of a label.
 const VALUE: usize = 2_000;
+
+/// A time as an image says it: what is none of RFC 3339 stays a text.
+enum When {
+    Time(Timestamp),
+    Words(String),
+}
+
+impl When {
+    fn read(text: &str, room: &mut Room) -> Self {
+        match Timestamp::parse(text) {
+            Some(time) => Self::Time(time),
+            None => Self::Words(room.line(text, NAME)),
+        }
+    }
+}
 
 /// The page of one of an image's tabs.
 pub(super) fn page(
@@ -46,7 +62,7 @@ struct LayersPage {
     frame: Frame,
     header: Header,
     platform: String,
-    created: Option<String>,
+    created: Option<When>,
     layers: Vec<Row>,
     more: usize,
 }
@@ -86,7 +102,7 @@ impl LayersPage {
             frame,
             header,
             platform: config.map(|config| shown::line(&config.platform, NAME)).unwrap_or_default(),
-            created: config.and_then(|config| config.created.as_deref()).map(|at| shown::line(at, NAME)),
+            created: config.and_then(|config| config.created.as_deref()).map(|at| When::read(at, &mut room)),
             layers: layers.iter().take(ROWS).map(|layer| Row::of(layer, &mut room)).collect(),
             more: layers.len().saturating_sub(ROWS),
         }
@@ -178,7 +194,7 @@ struct HistoryPage {
 
 /// A step of the history.
 struct Made {
-    created: String,
+    created: When,
     command: String,
     comment: String,
     /// What the layer has that it made; a step may have made none.
@@ -193,7 +209,7 @@ impl HistoryPage {
         let mut sizes = layers.iter().map(|layer| layer.descriptor.size);
         let mut room = Room::new();
         let steps = history.iter().take(ROWS).map(|step| Made {
-            created: room.line(step.created.as_deref().unwrap_or_default(), NAME),
+            created: When::read(step.created.as_deref().unwrap_or_default(), &mut room),
             command: room.lines(&step.command, COMMAND),
             comment: room.line(&step.comment, NAME),
             size: if step.empty_layer || !matching { None } else { sizes.next() },

@@ -189,6 +189,8 @@ on_each_engine! {
         assert!(masked.contains("<details><summary>hidden</summary><code class=\"break\"><bdi>open sesame"), "{masked}");
         assert!(!row(config, ">PATH<").contains("<details>"));
         assert!(row(history, "<bdi>ENV PATH=/bin").contains("none") && row(history, "RUN apk").contains("7 B"));
+        let when = row(history, "RUN apk");
+        assert!(when.contains("<time datetime=\"2026-01-02T03:04:05Z\">2026-01-02 03:04 UTC</time>"), "{when}");
         assert!(history.text.contains("<pre tabindex=\"0\"><code>ENV PATH=/bin\nRUN apk add curl\n</code></pre>"));
         assert!(referrers.text.contains("Nothing does") && raw.text.contains("&#34;schemaVersion&#34;: 2"));
         let delete = "/r/lab/web/-/tags/1/delete";
