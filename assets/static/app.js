@@ -63,15 +63,62 @@
     if (open) { open.open = false; open.querySelector("summary").focus(); }
   });
 
-  // "/" goes to the search, unless shortcuts are switched off (account page).
-  const find = document.getElementById("find");
-  if (find && document.documentElement.dataset.keys !== "off") {
+  // Single keys, unless they are switched off (account page): never while somebody types, never with Ctrl, Alt, Meta.
+  // The focus itself moves, so that Enter, and what reads the page aloud, do what they always do.
+  const help = document.querySelector("button[data-help]");
+  if (help) {
+    const find = document.getElementById("find");
+    const places = all("a[data-key]");
+    const lines = all("main tbody tr").filter((row) => row.querySelector("a[href]"));
+    const here = () => lines.findIndex((row) => row.contains(document.activeElement));
+    const box = () => (lines[here()] ?? document).querySelector("input[data-row]");
+    const move = (by) => {
+      const next = here() < 0 ? 0 : here() + by;
+      lines[next]?.querySelector("a[href]").focus({ focusVisible: true });
+    };
+    const search = () => { find.focus(); find.select(); };
+    let dialog = null;
+    const make = (name, ...within) => {
+      const element = document.createElement(name);
+      element.append(...within);
+      return element;
+    };
+    const explain = () => {
+      if (!dialog) {
+        const list = make("dl");
+        const line = (key, words) => list.append(make("dt", make("kbd", key)), make("dd", words));
+        for (const [key, , words, is] of keys) if (is) line(key, words);
+        for (const place of places) line(`g ${place.dataset.key}`, `Go to ${place.textContent}`);
+        const title = make("h2", "Keys");
+        title.id = "keys";
+        const end = make("button", "Close");
+        end.addEventListener("click", () => dialog.close());
+        dialog = make("dialog", title, list, make("p", "They can be switched off under Account."), end);
+        dialog.setAttribute("aria-labelledby", "keys");
+        document.body.append(dialog);
+      }
+      dialog.showModal();
+    };
+    const keys = [
+      ["/", search, "Search", find],
+      ["j", () => move(1), "Next row", lines.length],
+      ["k", () => move(-1), "Row before", lines.length],
+      ["x", () => here() >= 0 && box()?.click(), "Select the row, or not", box()],
+      ["?", explain, "Show these keys", true],
+    ];
+    let waits = -Infinity;
+    help.hidden = false;
+    help.addEventListener("click", explain);
     document.addEventListener("keydown", (event) => {
-      const typing = event.target.closest("input, textarea, select, [contenteditable]");
-      if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      const typing = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+      if (typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog?.open) return;
+      const after = event.timeStamp - waits < 2000;
+      waits = event.key === "g" && !after ? event.timeStamp : -Infinity;
+      const place = after && places.find((link) => link.dataset.key === event.key);
+      const [, act, , is] = (!after && keys.find(([key]) => key === event.key)) || [];
+      if (!place && !is) return;
       event.preventDefault();
-      find.focus();
-      find.select();
+      if (place) place.click(); else act();
     });
   }
 

@@ -45,8 +45,19 @@ pub struct Details {
     /// The manifests of this repository that list it as a child, at most 20, those with tags first: applications it is a
     /// part of, indexes. For an image of a Compose application, that application.
     pub parents: Vec<Parent>,
+    /// The configuration that an image or another artifact names, as it was pushed. An application has its document.
+    pub config: Option<ConfigBlob>,
     /// What there is to it by its kind.
     pub what: What,
+}
+
+/// The configuration of a manifest as it was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigBlob {
+    /// As the manifest names it.
+    pub descriptor: Descriptor,
+    /// Its bytes, if they are here and at most 1 MiB (an image's) or 64 KiB (anything else's).
+    pub bytes: Option<bytes::Bytes>,
 }
 
 /// A manifest that lists another one.
@@ -159,9 +170,9 @@ impl Registry {
         let read = Manifest::from_stored(row.media_type.clone(), &body)
             .or_else(|_| Manifest::from_stored(row.media_type.clone(), b"{}"))?;
         let what = if is_application(kind) { self.application(name, reference).await? } else { None };
-        let what = match what {
+        let (what, config) = match what {
             // Between the two views the tag may have moved; what is shown is one manifest.
-            Some(application) if application.digest == digest => What::Application(Box::new(application)),
+            Some(application) if application.digest == digest => (What::Application(Box::new(application)), None),
             Some(_) | None => self.what(repo, &read, kind).await?,
         };
         let reference = reference.clone();
@@ -176,12 +187,18 @@ impl Registry {
             size,
             missing,
             parents,
+            config,
             what,
         })
     }
 
-    /// What there is to a manifest that is no application.
-    async fn what(&self, repo: RepoId, read: &Manifest, kind: Kind) -> Result<What, RegistryError> {
+    /// What there is to a manifest that is no application, and its configuration.
+    async fn what(
+        &self,
+        repo: RepoId,
+        read: &Manifest,
+        kind: Kind,
+    ) -> Result<(What, Option<ConfigBlob>), RegistryError> {
         let is_image = kind == Kind::Image && !read.is_index;
         let limit = if is_image { MAX_DOCUMENT } else { ARTIFACT_CONFIG };
         let stored = self.meta().read(|tx| match read.config() {
@@ -189,17 +206,18 @@ impl Registry {
             None => Ok(None),
         })?;
         let config = self.content(stored).await;
+        let blob = read.config().map(|named| ConfigBlob { descriptor: named.clone(), bytes: config.clone() });
         if is_image {
             let config = config.as_deref().and_then(ImageConfig::read).map(Box::new);
             let layers = self.meta().read(|tx| layers(tx, repo, read, config.as_deref()))?;
-            return Ok(What::Image { config, layers });
+            return Ok((What::Image { config, layers }, blob));
         }
         if matches!(kind, Kind::Image | Kind::MultiArch) {
-            return self.meta().read(|tx| multi_arch(tx, repo, read));
+            return Ok((self.meta().read(|tx| multi_arch(tx, repo, read))?, blob));
         }
         let files = read.parts.iter().filter(|part| part.role != Role::Config).map(|part| part.descriptor.clone());
         let config = config.and_then(|config| serde_json::from_slice(&config).ok());
-        Ok(What::Artifact { files: files.collect(), config })
+        Ok((What::Artifact { files: files.collect(), config }, blob))
     }
 }
 

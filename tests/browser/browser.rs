@@ -107,6 +107,18 @@ impl<'l> Browser<'l> {
         assert!(!path.starts_with("/login"), "{}", self.text().await);
     }
 
+    /// Waits for a page to which something else than a click led.
+    pub(crate) async fn arrives(&self, path: &str) {
+        for _ in 0..400 {
+            let complete = self.run("return document.readyState === 'complete'", json!([])).await == true;
+            if complete && self.path().await == path {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{} is not {path}", self.path().await);
+    }
+
     /// Clicks the link with this text, and waits for the page behind it.
     pub(crate) async fn follow(&self, text: &str) {
         let link = self.link(text).await;

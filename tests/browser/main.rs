@@ -22,6 +22,7 @@ mod webdriver;
 mod applications;
 mod certificate;
 mod every_page;
+mod keys;
 mod tokens;
 
 use std::io::Write as _;

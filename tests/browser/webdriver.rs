@@ -153,6 +153,14 @@ impl Session {
         self.ask(Method::POST, "/actions", &json!({ "actions": actions })).await;
     }
 
+    /// Presses a key while another one is held.
+    pub(crate) async fn press_with(&self, held: &str, key: &str) {
+        let presses = [("keyDown", held), ("keyDown", key), ("keyUp", key), ("keyUp", held)];
+        let presses = presses.map(|(kind, key)| json!({ "type": kind, "value": key }));
+        let actions = json!([{ "type": "key", "id": "keyboard", "actions": presses }]);
+        self.ask(Method::POST, "/actions", &json!({ "actions": actions })).await;
+    }
+
     /// Runs a function body in the page, past its content security policy, and waits for what it returns.
     pub(crate) async fn run(&self, script: &str, arguments: Value) -> Value {
         self.ask(Method::POST, "/execute/sync", &json!({ "script": script, "args": arguments })).await

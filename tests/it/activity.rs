@@ -198,7 +198,8 @@ on_each_engine! {
         let mut admin = Browser::signed_in(&lab, "admin").await;
         let page = admin.get("/activity").await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
-        page.has(&["<a href=\"/activity\" aria-current=\"page\">", "pushed the tag", ">lab/app:1</bdi>", "tried to push to"]);
+        page.has(&["<a href=\"/activity\" aria-current=\"page\"", "pushed the tag", ">lab/app:1</bdi>", "tried to push to"]);
+        page.has(&["<a class=\"quiet\" href=\"/users/alice\"><bdi>alice</bdi></a>"]);
         page.has(&["alice may not see lab/app", "&#60;img src=x", "<td>signed in as</td>"]);
         page.lacks(&["<td>pulled</td>", "chains verified"]);
         let page = admin.get("/activity?pulls=1&type=get").await;
@@ -227,6 +228,9 @@ on_each_engine! {
         let mut alice = Browser::signed_in(&lab, "alice").await;
         let page = alice.get("/activity").await;
         page.has(&["alice/app:1"]);
+        // One's own page is there for everybody, those of others for administrators.
+        page.has(&["href=\"/users/alice\""]);
+        page.lacks(&["href=\"/users/admin\""]);
         page.lacks(&["lab/app", "chains verified"]);
         assert_eq!(alice.get("/r/lab/app/-/activity").await.status, StatusCode::NOT_FOUND);
         assert_eq!(Browser::new(&lab).get("/activity").await.location(), "/login?next=%2Factivity");

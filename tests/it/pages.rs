@@ -64,6 +64,12 @@ impl Page {
     }
 }
 
+/// An answer's head and body, as they came.
+pub(crate) struct Travelled {
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
 /// Keeps cookies, sends forms as pages do, follows no redirect by itself.
 pub(crate) struct Browser<'l> {
     pub(crate) lab: &'l Lab,
@@ -120,6 +126,18 @@ impl<'l> Browser<'l> {
             html::check_headers(path, &headers);
         }
         Page { status, headers, text }
+    }
+
+    /// What travels for a page, as it is asked for with these headers.
+    pub(crate) async fn bytes(&mut self, path: &str, headers: &[(&str, &str)]) -> Travelled {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = self.client.get(self.lab.url(path)).header("cookie", cookies.join("; "));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        Travelled { headers: response.headers().clone(), body: response.bytes().await.unwrap().to_vec() }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Page {

@@ -151,11 +151,13 @@ impl<'p> Visitor<'p> {
         Ok(format!("{first}&{}", after.ok_or("the next page has no place in the list")?))
     }
 
-    /// kB of a page and everything that it loads, with their heads.
+    /// kB of a page and everything that it loads, with their heads, as a browser asks for them whose user has typed the
+    /// address.
     async fn cold(&mut self, path: &str) -> Result<f64> {
-        let page = self.get(path).await?;
-        let mut bytes = page.size();
-        let text = String::from_utf8(page.body)?;
+        let text = String::from_utf8(self.get(path).await?.body)?;
+        let headers = format!("{}Accept-Encoding: gzip, deflate, br\r\nSec-Fetch-Site: none\r\n", self.cookie);
+        let head = self.place.endpoint.head("GET", path, &headers, None);
+        let mut bytes = self.connection.ask(&head, b"", false).await?.expect(&[200])?.size();
         let loaded = text.split(['"', '#']).filter(|word| word.starts_with("/a/"));
         for asset in loaded.collect::<std::collections::BTreeSet<_>>() {
             bytes += self.get(asset).await?.size();

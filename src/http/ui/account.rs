@@ -12,6 +12,7 @@ use crate::access::report::Line;
 use crate::access::{Access, AccessError};
 use crate::base::config::Anonymous;
 use crate::base::{Secret, Timestamp};
+use crate::model::account::wrong_name;
 use crate::model::permission::Place;
 
 /// For how long a browser remembers a preference: a year.
@@ -89,8 +90,13 @@ fn page(visit: &Visit<'_>, status: StatusCode, problem: Option<String>) -> Outco
     let shown = if visit.query.get("rights") == Some("all") { rights.len() } else { RIGHTS };
     let more_rights = rights.len().saturating_sub(shown);
     rights.truncate(shown);
+    let mut frame = visit.frame("Account", Nav::Account);
+    // Names from elsewhere (htpasswd) may be anything; a command that people copy holds none of those.
+    if wrong_name(name).is_none() {
+        frame = frame.with_api(format!("/enzi/v0/accounts/{name}"));
+    }
     let page = AccountPage {
-        frame: visit.frame("Account", Nav::Account),
+        frame,
         full_name: account.full_name,
         created: account.created,
         namespace: account.name,

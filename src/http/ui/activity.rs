@@ -15,12 +15,12 @@ use crate::base::Timestamp;
 use crate::http::api::events::{sight, viewer};
 use crate::http::reply::{self, Reply};
 use crate::http::v2::read_list;
-use crate::model::account::AccountKind;
+use crate::model::account::{AccountKind, wrong_name};
 use crate::model::event::chain::Recorded;
 use crate::model::event::msr::{self, ObjectType, Verb, Words};
 use crate::model::event::{Happening, Outcome as Ending};
 use crate::model::operation::Requirement;
-use crate::model::{Action, Event};
+use crate::model::{Action, Event, Principal};
 use crate::oci::{Reference, RepoName};
 use crate::registry::audit::activity::ActivityQuery;
 use crate::registry::audit::check::Verified;
@@ -42,6 +42,8 @@ struct ActivityPage {
     query: Query,
     rows: Vec<Row>,
     next: Option<String>,
+    /// Whether one of them was done by the registry itself.
+    has_system: bool,
     /// What the last verification found, for administrators.
     verified: Option<Verified>,
 }
@@ -50,6 +52,8 @@ struct ActivityPage {
 struct Row {
     time: Timestamp,
     who: String,
+    /// The page of that user, for those who may see it.
+    who_path: Option<String>,
     via: Option<String>,
     what: String,
     object: String,
@@ -210,13 +214,15 @@ pub(super) async fn serve(visit: &Visit<'_>, repo: Option<&RepoName>) -> Outcome
         }
         None => ("Activity".to_owned(), "/api/v0/events".to_owned(), None),
     };
+    let admin = visit.is_admin();
     let nav = if repo.is_some() { Nav::Repositories } else { Nav::Activity };
     let page = ActivityPage {
         frame: visit.frame(title, nav).with_api(api),
         head,
-        rows: found.entries.iter().map(Row::new).collect(),
+        has_system: found.entries.iter().any(|read| read.event.actor == Principal::System),
+        rows: found.entries.iter().map(|read| Row::new(read, &visit.caller.principal, admin)).collect(),
         next: found.next.map(|Cursor(place)| place),
-        verified: if visit.is_admin() { registry.verified()? } else { None },
+        verified: if admin { registry.verified()? } else { None },
         query,
     };
     Ok(render(StatusCode::OK, &page))
@@ -305,11 +311,18 @@ fn csv_cell(cell: &str) -> String {
 }
 
 impl Row {
-    fn new(read: &Recorded) -> Self {
+    fn new(read: &Recorded, viewer: &Principal, admin: bool) -> Self {
         let event = &read.event;
+        let who_path = match &event.actor {
+            Principal::User { name, .. } if (admin || name == viewer.name()) && wrong_name(name).is_none() => {
+                Some(format!("/users/{name}"))
+            }
+            _ => None,
+        };
         Self {
             time: event.time,
             who: event.actor.name().to_owned(),
+            who_path,
             via: event.via.clone(),
             what: what(event),
             object: msr::words(event).label,

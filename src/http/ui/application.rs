@@ -5,6 +5,7 @@ use hyper::StatusCode;
 
 use super::ManifestPage;
 use super::document::{self, Shown};
+use super::kind_words;
 use super::manifest::{Link, NAME, ROWS, digest_link, short_link, tag_link};
 use super::manifest_header::Header;
 use super::page::{Frame, render};
@@ -32,7 +33,10 @@ struct ComponentsPage {
     frame: Frame,
     header: Header,
     about: About,
-    components: usize,
+    /// The components that it lists, in words.
+    components: String,
+    /// How many more its bundle names, which come from elsewhere.
+    foreign: usize,
     /// Invocation image first, then components, then the bundle's own manifest.
     rows: Vec<Row>,
     /// Rows that are not shown.
@@ -115,6 +119,12 @@ impl ComponentsPage {
         }
         let Bundle { name, version, description, authors, keywords, schema, .. } = &application.bundle;
         let words = |list: &[String]| list.iter().take(50).map(|text| shown::line(text, NAME)).collect();
+        let foreign = of(MemberRole::Component).filter(|member| member.state == MemberState::Foreign).count();
+        let listed = match header.components {
+            // The images of a Compose application stand in an index of their own, which lists do not count.
+            0 => (of(MemberRole::Component).count() - foreign) as u64,
+            listed => listed,
+        };
         Self {
             frame,
             header,
@@ -126,7 +136,8 @@ impl ComponentsPage {
                 keywords: words(keywords),
                 schema: shown::line(schema, NAME),
             },
-            components: of(MemberRole::Component).count(),
+            components: kind_words::components(listed),
+            foreign,
             more: all - rows.len(),
             rows,
         }

@@ -6,10 +6,10 @@ use askama::Template;
 use hyper::StatusCode;
 use serde_json::Value;
 
-use super::document::{self, Shown};
 use super::manifest::{NAME, ROWS, digest_link, title};
 use super::manifest_header::Header;
 use super::page::{Frame, render};
+use super::raw::RawConfig;
 use super::{ManifestPage, shown};
 use crate::http::reply::Reply;
 use crate::oci::{Descriptor, Digest};
@@ -24,9 +24,10 @@ pub(super) fn page(
     files: &[Descriptor],
     config: Option<&Value>,
 ) -> Reply {
-    if let (ManifestPage::Config, Some(config)) = (page, config) {
-        let config = document::show(config.to_string().as_bytes());
-        return render(StatusCode::OK, &ConfigPage { frame, header, config });
+    if page == ManifestPage::Config
+        && let Some(raw) = RawConfig::new(&frame, &header, details, false)
+    {
+        return render(StatusCode::OK, &ConfigPage { frame, header, raw });
     }
     let missing: HashSet<&Digest> = details.missing.iter().collect();
     let page = FilesPage {
@@ -96,5 +97,5 @@ fn facts(config: &Value) -> Vec<(&'static str, String)> {
 struct ConfigPage {
     frame: Frame,
     header: Header,
-    config: Shown,
+    raw: RawConfig,
 }

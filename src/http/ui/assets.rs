@@ -1,8 +1,6 @@
 //! The stylesheet, the script and the icons: part of the program, under addresses that change with their content.
 //!
-//! They travel compressed to whoever takes gzip. Pages do not: they hold the text that guards the forms beside text that
-//! somebody else chose, and the length of the two compressed together would tell one by the other (BREACH,
-//! CVE-2013-3587).
+//! They travel compressed to whoever takes gzip; when pages do, [`super::compression`] says.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -49,7 +47,7 @@ fn compress(content: &[u8]) -> Bytes {
 }
 
 /// Whether `Accept-Encoding` names gzip without refusing it (RFC 9110 §12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|coding| {
         let mut parts = coding.split(';').map(str::trim);

@@ -18,20 +18,25 @@ pub(super) struct Shown {
     pub(super) is_cut: bool,
 }
 
-/// A document, at most [`LIMIT`] bytes of it. JSON is indented; its members stay in their order and its numbers and
-/// texts as they are, but for signs that cannot be seen, which are escaped.
+/// A document, at most [`LIMIT`] bytes of it.
 pub(super) fn show(document: &[u8]) -> Shown {
+    show_at_most(document, LIMIT)
+}
+
+/// A document, at most so many bytes of it. JSON is indented; its members stay in their order and its numbers and
+/// texts as they are, but for signs that cannot be seen, which are escaped.
+pub(super) fn show_at_most(document: &[u8], bytes: usize) -> Shown {
     let text = String::from_utf8_lossy(document);
     match serde_json::from_slice::<IgnoredAny>(document) {
-        Ok(_) => indent(&text),
-        Err(_) => plain(&text),
+        Ok(_) => indent(&text, bytes),
+        Err(_) => plain(&text, bytes),
     }
 }
 
-fn plain(text: &str) -> Shown {
+fn plain(text: &str, bytes: usize) -> Shown {
     let mut shown = String::new();
     for c in text.chars() {
-        if shown.len() > LIMIT {
+        if shown.len() > bytes {
             return Shown { text: shown, is_cut: true };
         }
         if is_hidden(c) && !matches!(c, '\n' | '\t') { escape(c, &mut shown) } else { shown.push(c) }
@@ -40,7 +45,7 @@ fn plain(text: &str) -> Shown {
 }
 
 /// Indents what is known to be JSON.
-fn indent(json: &str) -> Shown {
+fn indent(json: &str, bytes: usize) -> Shown {
     let mut shown = String::new();
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     let mut signs = json.chars().peekable();
@@ -49,7 +54,7 @@ fn indent(json: &str) -> Shown {
         (0..depth.min(DEPTH)).for_each(|_| shown.push_str("  "));
     };
     while let Some(c) = signs.next() {
-        if shown.len() > LIMIT {
+        if shown.len() > bytes {
             return Shown { text: shown, is_cut: true };
         }
         if quoted {

@@ -7,11 +7,13 @@ use super::ManifestPage;
 use super::manifest::{NAME, ROWS};
 use super::manifest_header::Header;
 use super::page::{Frame, render};
+use super::raw::RawConfig;
 use super::shown::{self, Room};
+use crate::base::Timestamp;
 use crate::http::reply::Reply;
 use crate::oci::Digest;
 use crate::oci::image_config::{ImageConfig, Step};
-use crate::registry::manifests::Layer;
+use crate::registry::manifests::{Details, Layer};
 
 /// Characters of a command in a table, and of the whole reconstruction.
 const COMMAND: usize = 1_000;
@@ -19,18 +21,35 @@ const RECONSTRUCTION: usize = 64 * 1024;
 /// Characters of a value of the environment or of a label.
 const VALUE: usize = 2_000;
 
+/// A time as an image says it: what is none of RFC 3339 stays a text.
+enum When {
+    Time(Timestamp),
+    Words(String),
+}
+
+impl When {
+    fn read(text: &str, room: &mut Room) -> Self {
+        match Timestamp::parse(text) {
+            Some(time) => Self::Time(time),
+            None => Self::Words(room.line(text, NAME)),
+        }
+    }
+}
+
 /// The page of one of an image's tabs.
 pub(super) fn page(
     frame: Frame,
     header: Header,
     page: ManifestPage,
+    details: &Details,
     config: Option<&ImageConfig>,
     layers: &[Layer],
 ) -> Reply {
     match page {
         ManifestPage::Config => {
             let config = config.map(Config::new);
-            render(StatusCode::OK, &ConfigPage { frame, header, config })
+            let raw = RawConfig::new(&frame, &header, details, true);
+            render(StatusCode::OK, &ConfigPage { frame, header, config, raw })
         }
         ManifestPage::History => render(StatusCode::OK, &HistoryPage::new(frame, header, config, layers)),
         _ => render(StatusCode::OK, &LayersPage::new(frame, header, config, layers)),
@@ -43,7 +62,7 @@ struct LayersPage {
     frame: Frame,
     header: Header,
     platform: String,
-    created: Option<String>,
+    created: Option<When>,
     layers: Vec<Row>,
     more: usize,
 }
@@ -83,7 +102,7 @@ impl LayersPage {
             frame,
             header,
             platform: config.map(|config| shown::line(&config.platform, NAME)).unwrap_or_default(),
-            created: config.and_then(|config| config.created.as_deref()).map(|at| shown::line(at, NAME)),
+            created: config.and_then(|config| config.created.as_deref()).map(|at| When::read(at, &mut room)),
             layers: layers.iter().take(ROWS).map(|layer| Row::of(layer, &mut room)).collect(),
             more: layers.len().saturating_sub(ROWS),
         }
@@ -97,6 +116,8 @@ struct ConfigPage {
     header: Header,
     /// None when it is not here, or no JSON, or too large.
     config: Option<Config>,
+    /// The same as it was pushed.
+    raw: Option<RawConfig>,
 }
 
 struct Config {
@@ -173,7 +194,7 @@ struct HistoryPage {
 
 /// A step of the history.
 struct Made {
-    created: String,
+    created: When,
     command: String,
     comment: String,
     /// What the layer has that it made; a step may have made none.
@@ -188,7 +209,7 @@ impl HistoryPage {
         let mut sizes = layers.iter().map(|layer| layer.descriptor.size);
         let mut room = Room::new();
         let steps = history.iter().take(ROWS).map(|step| Made {
-            created: room.line(step.created.as_deref().unwrap_or_default(), NAME),
+            created: When::read(step.created.as_deref().unwrap_or_default(), &mut room),
             command: room.lines(&step.command, COMMAND),
             comment: room.line(&step.comment, NAME),
             size: if step.empty_layer || !matching { None } else { sizes.next() },

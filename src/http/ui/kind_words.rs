@@ -1,5 +1,6 @@
 //! Kinds as lists name and count them.
 
+use super::words;
 use crate::meta::manifest::ManifestRow;
 use crate::oci::kind::Kind;
 
@@ -46,11 +47,16 @@ pub(super) fn label(row: &ManifestRow) -> &'static str {
 pub(super) fn beside(row: &ManifestRow) -> String {
     let Some(summary) = &row.summary else { return String::new() };
     match (summary.components, &summary.raw_type) {
-        (1, _) => "1 component".to_owned(),
-        (2.., _) => format!("{} components", summary.components),
+        (1.., _) => components(summary.components),
         (0, Some(raw)) if summary.kind.shows_raw_type() => raw.clone(),
         (0, _) => String::new(),
     }
+}
+
+/// Components in words, the same in lists and on an application's own page: those that the application lists. What
+/// its bundle names beyond them is known to its own page alone, and is counted apart there.
+pub(super) fn components(listed: u64) -> String {
+    format!("{} {}", words::number(listed), if listed == 1 { "component" } else { "components" })
 }
 
 #[cfg(test)]

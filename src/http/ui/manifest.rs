@@ -40,7 +40,7 @@ pub(super) async fn serve(visit: &Visit<'_>, repo: &RepoName, reference: &Refere
             referrers::page(frame, header, &details, &tree, parts)
         }
         (page, What::Application(application)) => application::page(frame, header, page, application),
-        (page, What::Image { config, layers }) => image::page(frame, header, page, config.as_deref(), layers),
+        (page, What::Image { config, layers }) => image::page(frame, header, page, &details, config.as_deref(), layers),
         (_, What::MultiArch { platforms, attestations, others }) => {
             multi_arch::page(frame, header, &details, platforms, attestations, others)
         }

@@ -50,6 +50,8 @@ pub(super) struct Header {
     /// The type in its own words, where the kind does not tell it.
     pub(super) raw_type: Option<String>,
     pub(super) is_invocation: bool,
+    /// How many components it lists, as lists of tags say it; 0 for what is no CNAB bundle.
+    pub(super) components: u64,
     pub(super) digest: Digest,
     /// The page that no push changes; none on that page itself.
     pub(super) pinned: Option<String>,
@@ -126,6 +128,7 @@ impl Header {
             kind: summary.kind,
             label,
             raw_type: summary.raw_type.as_deref().map(|raw| shown::line(raw, NAME)),
+            components: summary.components,
             is_invocation: details.parents.iter().any(|parent| parent.role == INVOCATION),
             digest: *digest,
             pinned: (*reference != pinned).then(|| routes::manifest_path(repo, &pinned, ManifestPage::Overview)),

@@ -28,6 +28,7 @@ mod application;
 mod artifact;
 pub mod assets;
 mod certificate;
+mod compression;
 mod content;
 pub mod csrf;
 mod delete;
@@ -104,7 +105,7 @@ pub struct Visit<'r> {
     pub session: Option<Session>,
     /// The caller: the session's, or nobody.
     pub caller: Caller,
-    /// The text that forms carry.
+    /// The session's text of which that in the forms is made.
     pub csrf: String,
     /// Light or dark.
     pub theme: Theme,
@@ -133,7 +134,7 @@ impl Visit<'_> {
             title: title.into(),
             user: self.caller.is_signed_in().then(|| self.caller.principal.name().to_owned()),
             admin: self.is_admin(),
-            csrf: self.csrf.clone(),
+            csrf: csrf::masked(&self.csrf),
             nav,
             theme: self.theme,
             keys: self.keys,
@@ -298,6 +299,9 @@ pub async fn serve(app: &Arc<App>, ctx: &Context, request: Request<RequestBody>)
         }
     };
     let mut reply = outcome.unwrap_or_else(|failure| errors::show(&visit, failure));
+    if visit.is_get() && compression::is_asked(&head.headers) {
+        compression::compress(&mut reply);
+    }
     if let (Some(fresh), None, true) = (&fresh, &visit.session, ctx.scheme == "https") {
         session::set(&mut reply, session::VISITOR, fresh, None);
     }

@@ -118,8 +118,13 @@ impl Frame {
     pub fn curl(&self) -> Option<String> {
         let (method, path) = self.api.as_ref()?;
         let method = if method == Method::GET { String::new() } else { format!(" -X {method}") };
+        Some(self.command(&method, path))
+    }
+
+    /// The command that asks for a path of ours, as whoever is signed in. `options` begin with a space, or are empty.
+    pub fn command(&self, options: &str, path: &str) -> String {
         let user = self.user.as_deref().map(|user| format!(" -u {}", quoted(user))).unwrap_or_default();
-        Some(format!("curl --cacert ca.crt{user}{method} '{}{path}'", self.base))
+        format!("curl --cacert ca.crt{user}{options} '{}{path}'", self.base)
     }
 
     /// Where the stylesheet is.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use msr_lite::access::session::csrf_text;
 use msr_lite::base::config::Anonymous;
+use msr_lite::http::ui::csrf::masked;
 use msr_lite::meta::session::{self, SessionHash, SessionRow};
 use msr_lite::meta::tables::{self, Table};
 use msr_lite::meta::{MetaError, Mode, Read, account};
@@ -529,8 +530,8 @@ impl Stage {
             }
             ("POST", path) if !path.starts_with("/v2/") => {
                 let csrf = match shown {
-                    Shown::Session(session) => csrf_text(session),
-                    _ => csrf_text(VISITOR),
+                    Shown::Session(session) => masked(&csrf_text(session)),
+                    _ => masked(&csrf_text(VISITOR)),
                 };
                 let [of_alice, of_another] = SESSIONS.map(|(_, id)| hex::encode(id));
                 let session = match class {

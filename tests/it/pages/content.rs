@@ -1,7 +1,9 @@
 //! Repositories, their tags, settings, search.
 
+use std::io::Read as _;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use msr_lite::base::config::Anonymous;
 use msr_lite::meta::Mode;
 use reqwest::{Method, StatusCode};
@@ -101,6 +103,36 @@ on_each_engine! {
         untagged.has(&["<h2 id=\"untagged\">", "<small>no tag</small>"]);
         assert_eq!(rows(&untagged).len(), 3);
         assert!(!untagged.text.contains(&app.web.to_string()), "a component is not untagged");
+    }
+
+    async fn a_page_of_applications_travels_small(lab) {
+        for n in 0..50 {
+            push_app(&lab, Wanted { tag: format!("1.0.{n}").leak(), ..Wanted::default() }).await;
+        }
+        let mut browser = Browser::signed_in(&lab, "admin").await;
+        let path = "/r/admin/lab-words/-/tags";
+        let plain = browser.get(path).await;
+        assert_eq!(rows(&plain).len(), 100);
+        plain.has(&["50 in all; 100 tags with invocation images"]);
+        assert!(!plain.headers.contains_key("content-encoding"));
+        // As a browser asks when somebody types the address, or follows a link of ours.
+        let gzip = |site: &'static str| [("accept-encoding", "gzip, deflate, br"), ("sec-fetch-site", site)];
+        for site in ["none", "same-origin"] {
+            let travels = browser.bytes(path, &gzip(site)).await;
+            assert_eq!(travels.headers["content-encoding"], "gzip");
+            let mut html = String::new();
+            GzDecoder::new(travels.body.as_slice()).read_to_string(&mut html).unwrap();
+            assert_eq!(html.matches("View details").count(), 100);
+            // With the stylesheet, the script and the icons, a cold page is to stay below 45 kB.
+            assert!(travels.body.len() < 30_000, "{} of {} bytes", travels.body.len(), plain.text.len());
+            println!("50 applications: {} bytes, compressed {}", plain.text.len(), travels.body.len());
+        }
+        // What another site makes a browser ask for would tell by its length what stands in it.
+        for site in ["cross-site", "same-site"] {
+            assert!(!browser.bytes(path, &gzip(site)).await.headers.contains_key("content-encoding"), "{site}");
+        }
+        // And the text of the forms is never the same.
+        assert_ne!(browser.get(path).await.csrf(), plain.csrf());
     }
 
     async fn repositories_are_made_filtered_and_changed(lab) {

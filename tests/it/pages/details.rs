@@ -121,6 +121,10 @@ on_each_engine! {
         let pinned = format!("/r/lab/bundle/-/digests/{}", app.invocation);
         assert_eq!(links(invocation), [&pinned, &pinned]);
         assert!(page.text.contains("<bdi>words</bdi>") && !page.text.contains("Incomplete"));
+        // Both places count what the application lists; what comes from elsewhere is counted apart.
+        assert!(page.text.contains("<dd>3 components <small>and an invocation image</small><br><small>1 more from elsewhere"));
+        let list = shown(&mut browser, "/r/lab/bundle/-/tags").await;
+        assert!(row(&list, "k-cnab-bundle").contains("<bdi>3 components</bdi>"), "{}", list.text);
 
         let twin = Wanted { client: Client::CnabToOci, repo: "lab/bundle", tag: "0.2.0", ..Wanted::default() };
         push_app(&lab, twin).await;
@@ -185,10 +189,61 @@ on_each_engine! {
         assert!(masked.contains("<details><summary>hidden</summary><code class=\"break\"><bdi>open sesame"), "{masked}");
         assert!(!row(config, ">PATH<").contains("<details>"));
         assert!(row(history, "<bdi>ENV PATH=/bin").contains("none") && row(history, "RUN apk").contains("7 B"));
+        let when = row(history, "RUN apk");
+        assert!(when.contains("<time datetime=\"2026-01-02T03:04:05Z\">2026-01-02 03:04 UTC</time>"), "{when}");
         assert!(history.text.contains("<pre tabindex=\"0\"><code>ENV PATH=/bin\nRUN apk add curl\n</code></pre>"));
         assert!(referrers.text.contains("Nothing does") && raw.text.contains("&#34;schemaVersion&#34;: 2"));
         let delete = "/r/lab/web/-/tags/1/delete";
         assert!(links(&layers.text).contains(&delete) && !links(&raw.text).contains(&delete));
+    }
+
+    async fn a_configuration_is_shown_and_handed_out_as_it_was_pushed(lab) {
+        let config = json!({
+            "architecture": "amd64", "os": "linux", "author": HOSTILE, "words": "a\u{202e}b</code><script>",
+            "config": { "Env": ["DB_PASSWORD=open sesame"] },
+        });
+        put_image(&lab, "lab/web", Some("1"), &config, json!({})).await;
+        let (text, mut browser) = (config.to_string(), Browser::signed_in(&lab, "admin").await);
+        let path = "/r/lab/web/-/tags/1/config";
+        let page = shown(&mut browser, path).await;
+        let (_, raw) = page.text.split_once("<h3 id=\"raw\">").unwrap();
+        let digest = sha256(text.as_bytes()).to_string();
+        assert!(raw.contains(&digest) && raw.contains(&format!("{} B", text.len())), "{raw}");
+        assert!(raw.contains(IMAGE_CONFIG) && raw.contains("data-copy"), "{raw}");
+        assert!(raw.contains("a\\u202eb&#60;/code&#62;&#60;script&#62;") && !raw.contains("<script>"), "{raw}");
+        // It has the values that the table folds, so it is folded, too.
+        let folded = "<details class=\"client\"><summary>Show it, with every value</summary>";
+        assert!(raw.contains(folded) && raw.contains("open sesame"), "{raw}");
+        assert!(links(raw).contains(&"/r/lab/web/-/tags/1/config?download=1"), "{raw}");
+
+        let file = browser.get("/r/lab/web/-/tags/1/config?download=1").await;
+        assert_eq!((file.status, file.text), (StatusCode::OK, text));
+        let name = format!("attachment; filename=\"config-{}.json\"", &digest["sha256:".len()..][..12]);
+        for (line, value) in [
+            ("content-type", "application/octet-stream"),
+            ("content-disposition", name.as_str()),
+            ("content-security-policy", "default-src 'none'; sandbox"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(file.headers[line], value, "{line}");
+        }
+        let foreign = Browser::new(&lab).get("/r/lab/web/-/tags/1/config?download=1").await;
+        assert!(foreign.location().starts_with("/login?next="), "{}", foreign.text);
+
+        // A long one is shown from its beginning, and is not to be copied from there.
+        put_image(&lab, "lab/web", Some("long"), &json!({ "words": "x".repeat(200_000) }), json!({})).await;
+        let page = shown(&mut browser, "/r/lab/web/-/tags/long/config").await;
+        let (_, raw) = page.text.split_once("<h3 id=\"raw\">").unwrap();
+        assert!(raw.contains("This is its beginning") && !raw.contains("data-copy") && raw.len() < 140_000);
+        // Beyond the bound there are words, and the command that has none.
+        put_image(&lab, "lab/web", Some("large"), &json!({ "words": "x".repeat(1_100_000) }), json!({})).await;
+        let page = shown(&mut browser, "/r/lab/web/-/tags/large/config").await;
+        let (_, raw) = page.text.split_once("<h3 id=\"raw\">").unwrap();
+        assert!(raw.contains("1.1 MB") && raw.contains("more than 1 MiB") && raw.len() < 5_000, "{raw}");
+        assert!(raw.contains("curl --cacert ca.crt -u admin -o config.json") && raw.contains("/v2/lab/web/blobs/sha256:"));
+        let absent = browser.get("/r/lab/web/-/tags/large/config?download=1").await;
+        assert_eq!(absent.status, StatusCode::NOT_FOUND, "{}", absent.text);
     }
 
     async fn attestations_are_no_platforms(lab) {
