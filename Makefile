@@ -31,7 +31,7 @@ run: build ## build and serve https://localhost:8443 with its data in ./data; pr
 
 test: ## install what the tests need (Debian, as root), then run all tests
 	@.ci/clients
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 test-data: ## run the tests over real clients' data in ../shared, which not everybody has
 	MSR_LITE_TEST_DATA=$(abspath ../shared) $(CARGO) test --locked --test data

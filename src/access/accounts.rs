@@ -14,8 +14,8 @@ use crate::model::{Actor, Event, Principal};
 /// The account of the first start.
 pub const ADMIN: &str = "admin";
 
-/// The most entries of one page of accounts.
-pub const MAX_PAGE: usize = 1000;
+/// The most entries of one page of accounts, and one more that tells whether there is a next page.
+pub const MAX_PAGE: usize = 1001;
 
 /// Accounts among which one request looks for a text.
 const SCAN: usize = 20_000;

@@ -9,8 +9,8 @@ use crate::model::account::{Account, wrong_name};
 use crate::model::event::Happening;
 use crate::model::organization::{MAX_DESCRIPTION, MAX_TEAMS_OF_MEMBER, Member, Team};
 
-/// The most entries of one page of members or teams.
-pub const MAX_PAGE: usize = 1000;
+/// The most entries of one page of members or teams, and one more that tells whether there is a next page.
+pub const MAX_PAGE: usize = 1001;
 
 /// What may be changed about a team; `None` leaves it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

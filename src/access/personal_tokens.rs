@@ -30,8 +30,8 @@ const MAX_USES: usize = 1 << 16;
 /// Rows that one closure writes or removes.
 const BATCH: usize = 200;
 
-/// The most entries of one page.
-pub const MAX_PAGE: usize = 1000;
+/// The most entries of one page, and one more that tells whether there is a next page.
+pub const MAX_PAGE: usize = 1001;
 
 /// A token to be made.
 #[derive(Clone, Debug, Default)]

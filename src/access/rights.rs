@@ -29,7 +29,8 @@ use crate::meta::tables::RIGHTS;
 use crate::meta::{Engine, Epoch, MetaError, Only, Read, organization};
 use crate::model::operation::Requirement;
 use crate::model::organization::{Member, Team};
-use crate::model::permission::{Level, Place, Right};
+use crate::model::permission::{Action, Level, Place, Right};
+use crate::model::personal_token::TokenScope;
 use crate::model::{Caller, Decision, Principal};
 use crate::oci::RepoName;
 use crate::oci::scope::Scope;
@@ -310,12 +311,19 @@ impl Access {
         self.0.settings.anonymous
     }
 
-    /// What the caller may see, for lists. Each entry is still to be asked for when a bearer token was shown; apart from
-    /// that, these are exactly the repositories for which [`Access::may`] allows to pull.
+    /// What the caller may see, for lists: where it is not [`Visible::Ask`], exactly the repositories for which
+    /// [`Access::may`] allows to pull.
     ///
     /// # Errors
     /// When the store fails.
     pub fn visible(&self, caller: &Caller) -> Result<Visible, AccessError> {
+        if let Some(scopes) = &caller.token {
+            // A bearer token names each repository that it is for.
+            let named = scopes.iter().filter(|scope| scope.kind == "repository");
+            let named = named.filter_map(|scope| RepoName::parse(&scope.name).ok());
+            let repositories = self.pullable(caller, named)?;
+            return Ok(Visible::Some(Places { repositories, ..Places::default() }));
+        }
         let everybody = self.0.settings.anonymous == Anonymous::PublicRepositories;
         let visible = match &caller.principal {
             Principal::System | Principal::User { admin: true, .. } => Visible::All,
@@ -323,20 +331,63 @@ impl Access {
             Principal::User { name, .. } => self.0.sights.of(&self.0.meta, name)?,
         };
         match caller.through.as_ref().map(|through| &through.scope) {
-            Some(scope @ crate::model::personal_token::TokenScope::Places(named)) => match visible {
-                // Few places narrow all there is; what else is visible is asked for one by one.
-                Visible::All => self.0.meta.read(|tx| named_places(tx, named.iter().map(|(place, _)| place))),
-                Visible::Some(places) if !places.public => {
-                    let narrowed = places.repositories.into_iter().filter(|(name, _)| scope.on(name).is_some());
-                    if places.namespaces.is_empty() {
-                        return Ok(Visible::Some(Places { repositories: narrowed.collect(), ..Places::default() }));
-                    }
-                    Ok(Visible::Ask)
-                }
-                Visible::Some(_) | Visible::Ask => Ok(Visible::Ask),
-            },
+            Some(TokenScope::Places(named)) => self.narrowed(caller, &visible, named.iter().map(|(place, _)| place)),
             _ => Ok(visible),
         }
+    }
+
+    /// Those of some repositories that are there and that the caller may pull from.
+    fn pullable(
+        &self,
+        caller: &Caller,
+        named: impl Iterator<Item = RepoName>,
+    ) -> Result<BTreeSet<(RepoName, RepoId)>, AccessError> {
+        let named: Vec<_> =
+            named.filter(|name| self.may(caller, Requirement::Repository(name, Action::Pull))).collect();
+        self.0.meta.read(|tx| {
+            let mut found = BTreeSet::new();
+            for name in named {
+                found.extend(repo::id_of(tx, &name)?.map(|id| (name, id)));
+            }
+            Ok(found)
+        })
+    }
+
+    /// What is left of what is `visible` to a token's owner by a token for the places that are `named`.
+    fn narrowed<'p>(
+        &self,
+        caller: &Caller,
+        visible: &Visible,
+        named: impl Iterator<Item = &'p Place>,
+    ) -> Result<Visible, AccessError> {
+        let (mut places, mut single) = (Places::default(), Vec::new());
+        for place in named {
+            match (place, visible) {
+                (Place::Repository(name), _) => single.push(name.clone()),
+                (Place::Namespace(namespace), Visible::All) => drop(places.namespaces.insert(namespace.clone())),
+                (Place::Namespace(namespace), Visible::Some(of_owner)) => {
+                    if of_owner.namespaces.contains(namespace) {
+                        places.namespaces.insert(namespace.clone());
+                        continue;
+                    }
+                    let within = |name: &&RepoName| name.namespace() == namespace;
+                    single.extend(of_owner.repositories.iter().map(|(name, _)| name).filter(within).cloned());
+                    if of_owner.public {
+                        let public = self.0.meta.read(|tx| repo::public_in(tx, namespace, MAX_PLACES + 1))?;
+                        if public.len() > MAX_PLACES {
+                            return Ok(Visible::Ask);
+                        }
+                        single.extend(public);
+                    }
+                }
+                (Place::Namespace(_), Visible::Ask) => return Ok(Visible::Ask),
+            }
+        }
+        places.repositories = self.pullable(caller, single.into_iter())?;
+        if places.repositories.len() > MAX_PLACES {
+            return Ok(Visible::Ask);
+        }
+        Ok(Visible::Some(places))
     }
 }
 
@@ -388,17 +439,4 @@ fn gather(tx: &impl Read, team: Uuid, places: &mut Places) -> Result<bool, MetaE
         }
     }
     Ok(places.namespaces.len() + places.repositories.len() <= MAX_PLACES)
-}
-
-fn named_places<'p>(tx: &impl Read, named: impl Iterator<Item = &'p Place>) -> Result<Visible, AccessError> {
-    let mut places = Places::default();
-    for place in named {
-        match place {
-            Place::Namespace(namespace) => drop(places.namespaces.insert(namespace.clone())),
-            Place::Repository(name) => {
-                places.repositories.extend(repo::id_of(tx, name)?.map(|id| (name.clone(), id)));
-            }
-        }
-    }
-    Ok(Visible::Some(places))
 }

@@ -1,6 +1,7 @@
 //! What the wire counts, in `OpenMetrics` (names by Prometheus's conventions: base units, `_total`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -56,6 +57,16 @@ struct Inner {
     open: Family<Listener, Gauge>,
     turned_away: Family<Reason, Counter>,
     handshakes: Family<Outcome, Counter>,
+    totals: Totals,
+}
+
+/// What [`Metrics::status`] tells, over all listeners.
+#[derive(Debug, Default)]
+struct Totals {
+    open: AtomicU64,
+    accepted: AtomicU64,
+    turned_away: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -76,6 +87,7 @@ impl Metrics {
             turned_away: Family::default(),
             handshakes: Family::default(),
             registry: Mutex::default(),
+            totals: Totals::default(),
         };
         registry.register("build", "This build", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("http_requests", "Answered requests", inner.requests.clone());
@@ -103,22 +115,37 @@ impl Metrics {
         text
     }
 
+    /// Connections and requests as nginx's stub of a status page writes them, which is what MSR shows. How many of the
+    /// connections read, write and wait is not known here, and not told.
+    pub fn status(&self) -> String {
+        let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        let Totals { open, accepted, turned_away, requests } = &self.0.totals;
+        let (handled, requests) = (of(accepted), of(requests));
+        let accepts = handled + of(turned_away);
+        let open = of(open);
+        format!("Active connections: {open} \nserver accepts handled requests\n {accepts} {handled} {requests} \n")
+    }
+
     /// A request has been answered, to the last byte or as far as it came.
     pub fn request(&self, operation: &'static str, code: u16, took: Duration, sent: u64) {
         self.0.requests.get_or_create(&Request { operation, code }).inc();
         self.0.durations.get_or_create(&Operation { operation }).observe(took.as_secs_f64());
         self.0.sent.inc_by(sent);
+        self.0.totals.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection is open until the returned value is dropped.
     pub fn connection(&self, listener: &'static str) -> OpenConnection {
         let gauge = self.0.open.get_or_create_owned(&Listener { listener });
         gauge.inc();
-        OpenConnection(gauge)
+        self.0.totals.accepted.fetch_add(1, Ordering::Relaxed);
+        self.0.totals.open.fetch_add(1, Ordering::Relaxed);
+        OpenConnection { gauge, of: self.0.clone() }
     }
 
     /// A connection was closed at once.
     pub fn turned_away(&self, reason: &'static str) {
+        self.0.totals.turned_away.fetch_add(1, Ordering::Relaxed);
         self.0.turned_away.get_or_create(&Reason { reason }).inc();
     }
 
@@ -130,10 +157,14 @@ impl Metrics {
 
 /// Counts one open connection.
 #[derive(Debug)]
-pub struct OpenConnection(Gauge);
+pub struct OpenConnection {
+    gauge: Gauge,
+    of: Arc<Inner>,
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.dec();
+        self.gauge.dec();
+        self.of.totals.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -42,7 +42,7 @@ impl Routes for Arc<App> {
             "/health" => named("health", self.health()),
             // `docker search` asks whether there is a registry of the first kind before it asks for api::SEARCH_V1.
             "/v1/_ping" => named("health", reply::json(StatusCode::OK, &json!({ "standalone": true }))),
-            "/metrics" => named("metrics", self.metrics_page(context, &request).await),
+            "/metrics" | "/nginx_status" => named("metrics", self.figures(context, &request).await),
             _ if is_for_a_person(&request) => return ui::serve(self, context, request).await,
             _ => return not_found(),
         };
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// Figures tell who uses what: for this machine itself, or for an administrator.
-    async fn metrics_page(&self, context: &Context, request: &Request<RequestBody>) -> Reply {
+    async fn figures(&self, context: &Context, request: &Request<RequestBody>) -> Reply {
         // A proxy on this machine makes everybody's requests come from it; one that forwards says so in a header.
         let forwarded =
             ["forwarded", "x-forwarded-for", "via"].iter().any(|name| request.headers().contains_key(*name));
@@ -133,6 +133,10 @@ impl App {
                 }
                 Err(error) => return sign_in(&error.to_string()),
             }
+        }
+        // As MSR has it, for scripts that watch connections.
+        if request.uri().path() == "/nginx_status" {
+            return reply::text(StatusCode::OK, self.metrics.status());
         }
         reply::typed(
             StatusCode::OK,

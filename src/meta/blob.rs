@@ -169,6 +169,40 @@ pub fn in_range(
     places(tx, LINK_BY_DIGEST, from, to, limit)
 }
 
+/// At most `limit` blobs of one repository whose digests' keys lie in a range.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_repo_in_range(
+    tx: &impl Read,
+    repo: RepoId,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Digest>, MetaError> {
+    digests(tx, LINK, repo, from, to, limit)
+}
+
+/// Digests out of a table whose keys are repository and digest.
+pub(super) fn digests(
+    tx: &impl Read,
+    table: Table,
+    repo: RepoId,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Digest>, MetaError> {
+    let of = |key: &[u8]| Key::new().u64(repo.0).raw(key);
+    let end = to.map_or_else(|| Key::prefix_end(of(&[]).as_bytes()), |to| Some(of(to).as_bytes().to_vec()));
+    let keys = tx.keys(table, of(from).as_bytes(), end.as_deref(), limit)?;
+    let digest = |key: &Vec<u8>| {
+        let mut key = KeyReader::new(key);
+        let digest = key.u64().and_then(|_| key.digest());
+        digest.ok_or_else(|| MetaError::Corrupt("a digest's key does not read".into()))
+    };
+    keys.iter().map(digest).collect()
+}
+
 /// Digests with the repositories that have them, out of a table whose keys are digest and repository.
 pub(super) fn places(
     tx: &impl Read,

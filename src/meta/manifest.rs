@@ -281,6 +281,20 @@ pub fn in_range(
     super::blob::places(tx, MANIFEST_BY_DIGEST, from, to, limit)
 }
 
+/// At most `limit` manifests of one repository whose digests' keys lie in a range.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_repo_in_range(
+    tx: &impl Read,
+    repo: RepoId,
+    from: &[u8],
+    to: Option<&[u8]>,
+    limit: usize,
+) -> Result<Vec<Digest>, MetaError> {
+    super::blob::digests(tx, MANIFEST, repo, from, to, limit)
+}
+
 fn pieces(size: u64) -> u64 {
     size.div_ceil(PIECE as u64)
 }

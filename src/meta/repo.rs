@@ -408,6 +408,26 @@ pub fn names_in(tx: &impl Read, of: List<'_>, last: Option<&str>, limit: usize) 
     rows.iter().map(|(key, _)| name_in(&key[prefix.as_bytes().len()..])).collect()
 }
 
+/// The name at a place of [`Sort::Name`].
+///
+/// # Errors
+/// [`MetaError::Corrupt`] when it does not read.
+pub fn name_at(place: &[u8]) -> Result<RepoName, MetaError> {
+    name_in(place)
+}
+
+/// At most `limit` of the public repositories of a namespace, in byte order of their names.
+///
+/// # Errors
+/// When the store fails.
+pub fn public_in(tx: &impl Read, namespace: &str, limit: usize) -> Result<Vec<RepoName>, MetaError> {
+    let before = format!("{namespace}/");
+    let mut names = names_in(tx, List::Public, Some(&before), limit)?;
+    // No name lies between those of a namespace.
+    names.retain(|name| name.as_str().starts_with(&before));
+    Ok(names)
+}
+
 /// The id that a row of a list has for its value.
 ///
 /// # Errors

@@ -272,6 +272,18 @@ pub fn beginning_with(tx: &impl Read, text: &str, limit: usize) -> Result<Vec<(T
         .collect()
 }
 
+/// At most `limit` tags of one repository that begin with `text`, in byte order.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_repo_beginning_with(tx: &impl Read, repo: RepoId, text: &str, limit: usize) -> Result<Vec<Tag>, MetaError> {
+    let prefix = Key::new().u64(repo.0).raw(text.as_bytes());
+    let keys = tx.keys(TAG, prefix.as_bytes(), Key::prefix_end(prefix.as_bytes()).as_deref(), limit)?;
+    let tag =
+        |key: &Vec<u8>| Tag::parse(read_tag(key, 8)?).map_err(|_| MetaError::Corrupt("a tag does not read".into()));
+    keys.iter().map(tag).collect()
+}
+
 /// At most `limit` tags of a repository after `last` with their rows, in byte order.
 ///
 /// # Errors

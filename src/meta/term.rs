@@ -53,6 +53,22 @@ pub fn set(tx: &mut WriteTx, repo: RepoId, digest: &Digest, terms: &[String]) ->
     Ok(())
 }
 
+/// The manifests of a repository that are found by terms, at most `limit`, and those terms.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_repo(tx: &impl Read, repo: RepoId, limit: usize) -> Result<Vec<(Digest, Vec<String>)>, MetaError> {
+    let rows = tx.range_prefix(MANIFEST_TERMS, Key::new().u64(repo.0).as_ref(), limit)?;
+    rows.iter()
+        .map(|(key, value)| {
+            let mut key = KeyReader::new(key);
+            let digest = key.u64().and_then(|_| key.digest());
+            let digest = digest.ok_or_else(|| MetaError::Corrupt("the key of terms does not read".into()))?;
+            Ok((digest, decode(MANIFEST_TERMS, value)?))
+        })
+        .collect()
+}
+
 /// A manifest with the term by which it was found.
 pub type Hit = (String, RepoId, Digest);
 

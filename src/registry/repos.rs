@@ -317,13 +317,13 @@ impl Registry {
 }
 
 /// The lists that hold what is visible in whole namespaces, and to everybody.
-fn lists_of(places: &Places) -> impl Iterator<Item = List<'_>> {
+pub(super) fn lists_of(places: &Places) -> impl Iterator<Item = List<'_>> {
     let namespaces = places.namespaces.iter().map(|namespace| List::Namespace(namespace));
     namespaces.chain(places.public.then_some(List::Public))
 }
 
 /// The rows of repositories that are visible by themselves, as their lists have them.
-fn singles(tx: &impl Read, places: Option<&Places>, sort: Sort) -> Result<Vec<order::Entry>, RegistryError> {
+pub(super) fn singles(tx: &impl Read, places: Option<&Places>, sort: Sort) -> Result<Vec<order::Entry>, RegistryError> {
     let mut rows = Vec::new();
     for (name, id) in places.iter().flat_map(|places| &places.repositories) {
         rows.extend(repo::place_of(tx, *id, name, sort)?);
@@ -335,7 +335,7 @@ fn count(tx: &impl Read, id: RepoId, counter: Counter) -> Result<u64, RegistryEr
     Ok(u64::try_from(repo::counted(tx, id, counter)?).unwrap_or(0))
 }
 
-fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, RegistryError> {
+pub(super) fn entry(tx: &impl Read, id: RepoId, row: RepoRow) -> Result<RepoEntry, RegistryError> {
     let contains = repo::contains(tx, id)?;
     let kinds: Vec<Kind> = contains.iter().map(|(kind, _)| *kind).collect();
     let mut newest = None;

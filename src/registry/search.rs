@@ -1,22 +1,31 @@
 //! Search over what a caller may see: repositories, tags, digest prefixes and annotations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Registry, RegistryError, catalog, listing, terms};
-use crate::access::rights::Visible;
+use super::repos::RepoEntry;
+use super::{Registry, RegistryError, listing, repos, terms};
+use crate::access::rights::{Places, Visible};
 use crate::base::RepoId;
 use crate::meta::key::Key;
-use crate::meta::repo::Visibility;
+use crate::meta::order::Sort;
+use crate::meta::repo::{List, Visibility};
 use crate::meta::{MetaError, Read, blob, manifest, repo, tag, term};
 use crate::oci::kind::Kind;
 use crate::oci::{Algorithm, Digest, RepoName, Tag};
 
 /// Names of repositories that one search looks at.
 const NAMES: usize = 20_000;
-/// Rows of the other lists that one search looks at, first; and when those were not enough for somebody who may not see
+/// Repositories that a search looks into one by one for who sees some places only; and manifests in them whose terms it
+/// reads. So it finds what is there whatever others have, and takes a time that tells nothing of it. Of who sees more than
+/// that, the rest is looked for among the rows of all.
+const PLACES: usize = 2_000;
+const MANIFESTS: usize = 5_000;
+/// Rows of all repositories that one search looks at, first; and when those were not enough for somebody who may not see
 /// all of them, so that what others have does not stand in front of what the caller has.
 const ROWS: usize = 1_000;
 const MANY_ROWS: usize = 5_000;
+/// Rows of a list of repositories that are read at once.
+const CHUNK: usize = 500;
 /// Hexadecimal digits of the shortest beginning of a digest that is looked for.
 const SHORTEST_DIGEST: usize = 6;
 
@@ -33,8 +42,8 @@ pub struct Found {
     /// Manifests with an annotation or label of this `key=value`, or with a title, name or description word that begins
     /// with the text; and what was found.
     pub annotations: Vec<(RepoName, Digest, String)>,
-    /// Whether there is more that the caller may see: a list was cut, or (told only to who sees everything, for others could
-    /// count with it what they may not see) not everything was looked at.
+    /// Whether there is more that the caller may see: a list was cut, or not everything was looked at that the caller may see
+    /// (which is not told where it would count what the caller may not see).
     pub more: bool,
 }
 
@@ -55,7 +64,7 @@ impl Registry {
 
     /// Searches for `text` in the places that are visible to the caller, and which `readable` lets the caller see. Names of
     /// repositories are compared without case, tags as they are written. A bounded number of rows is looked at, whatever
-    /// there is.
+    /// there is: for who sees places, those in the places.
     ///
     /// # Errors
     /// When the store fails.
@@ -72,13 +81,159 @@ impl Registry {
         }
         self.meta().read(|tx| {
             let (known, found) = (HashMap::new(), Found::default());
-            let mut search = Search { tx, limit, places: visible, readable: &readable, known, found };
+            let within = match visible {
+                Visible::Some(places) => Some(Within::read(tx, places)?),
+                Visible::All | Visible::Ask => None,
+            };
+            let mut search = Search { tx, limit, places: visible, readable: &readable, known, within, found };
             search.repositories(&text.to_ascii_lowercase())?;
             search.tags(text)?;
             search.digests(text)?;
             search.annotations(text)?;
             Ok(search.found)
         })
+    }
+
+    /// At most `limit` repositories, by name, whose name contains `text` (ASCII case is ignored), of one `namespace` if one
+    /// is named, in the places that are visible to the caller, and which `readable` lets the caller see. Among 20,000 names
+    /// that may be visible, and no more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn repositories_with(
+        &self,
+        text: &str,
+        namespace: Option<&str>,
+        limit: usize,
+        visible: &Visible,
+        readable: impl Fn(&RepoName) -> bool,
+    ) -> Result<Vec<RepoEntry>, RegistryError> {
+        let text = text.trim().to_ascii_lowercase();
+        self.meta().read(|tx| {
+            let mut found = Vec::new();
+            names(tx, visible, namespace, |name| {
+                if listing::has_text(name.as_str(), &text) && readable(&name) {
+                    found.push(name);
+                }
+                Ok(found.len() >= limit)
+            })?;
+            let mut entries = Vec::with_capacity(found.len());
+            for name in found {
+                let Some(id) = repo::id_of(tx, &name)? else { continue };
+                if let Some(row) = repo::get(tx, id)? {
+                    entries.push(repos::entry(tx, id, row)?);
+                }
+            }
+            Ok(entries)
+        })
+    }
+}
+
+/// Gives the names of the repositories that may be visible, of one namespace if one is named, by name until `enough`; at
+/// most [`NAMES`]. Tells whether these were all.
+fn names(
+    tx: &impl Read,
+    visible: &Visible,
+    namespace: Option<&str>,
+    mut enough: impl FnMut(RepoName) -> Result<bool, MetaError>,
+) -> Result<bool, RegistryError> {
+    let places = if let Visible::Some(places) = visible { Some(places) } else { None };
+    let whole = places.is_none_or(|places| namespace.is_some_and(|asked| places.namespaces.contains(asked)));
+    let lists: Vec<List<'_>> = match namespace {
+        // A zero byte is in no name, and so in no namespace.
+        Some(namespace) if namespace.contains('\0') => return Ok(true),
+        Some(namespace) if whole => vec![List::Namespace(namespace)],
+        // Of the namespaces that are visible it is none.
+        Some(_) => places.filter(|places| places.public).map(|_| List::Public).into_iter().collect(),
+        None => places.into_iter().flat_map(repos::lists_of).collect(),
+    };
+    // By name, those of a namespace stand together.
+    let front = namespace.filter(|namespace| !namespace.is_empty()).map(|namespace| format!("{namespace}/"));
+    let after = front.as_deref().filter(|_| !whole).map(str::as_bytes);
+    let mut rows = repo::listed(tx, lists, Sort::Name, after, CHUNK);
+    if !whole {
+        rows = rows.with(repos::singles(tx, places, Sort::Name)?, after);
+    }
+    let (mut all, mut last) = (Vec::new().into_iter(), None::<RepoName>);
+    for _ in 0..NAMES {
+        let next = if namespace.is_none() && whole {
+            if all.len() == 0 {
+                all = repo::names(tx, last.as_ref().map(RepoName::as_str), CHUNK)?.into_iter();
+            }
+            last = all.next();
+            last.clone()
+        } else {
+            rows.next_entry()?.map(|(place, _)| repo::name_at(&place)).transpose()?
+        };
+        let Some(name) = next else { return Ok(true) };
+        if namespace.is_some_and(|namespace| name.namespace() != namespace) {
+            if front.is_some() {
+                return Ok(true);
+            }
+            continue;
+        }
+        if enough(name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The repositories of somebody's places, which are looked into one by one.
+struct Within {
+    repositories: Vec<(RepoName, RepoId)>,
+    /// Whether these are all.
+    whole: bool,
+}
+
+impl Within {
+    /// The caller's own before what is public: there may be much of that.
+    fn read(tx: &impl Read, places: &Places) -> Result<Self, RegistryError> {
+        let (own, public) = (Places { public: false, ..places.clone() }, places.public.then_some(List::Public));
+        let (mut repositories, mut known) = (Vec::new(), HashSet::new());
+        let own = repo::listed(tx, repos::lists_of(&own), Sort::Name, None, CHUNK)
+            .with(repos::singles(tx, Some(&own), Sort::Name)?, None);
+        let public = repo::listed(tx, public, Sort::Name, None, CHUNK);
+        for mut rows in [own, public] {
+            while let Some((place, id)) = rows.next_entry()? {
+                let id = repo::listed_id(&id)?;
+                if !known.insert(id) {
+                    continue;
+                }
+                if repositories.len() == PLACES {
+                    return Ok(Self { repositories, whole: false });
+                }
+                repositories.push((repo::name_at(&place)?, id));
+            }
+        }
+        Ok(Self { repositories, whole: true })
+    }
+}
+
+/// The least of what was found, and whether there was more.
+struct Least<T> {
+    limit: usize,
+    found: Vec<T>,
+}
+
+impl<T: Ord> Least<T> {
+    fn new(limit: usize) -> Self {
+        Self { limit, found: Vec::new() }
+    }
+
+    fn extend(&mut self, found: impl IntoIterator<Item = T>) {
+        self.found.extend(found);
+        if self.found.len() > 8 * (self.limit + 1) {
+            self.found.sort_unstable();
+            self.found.truncate(self.limit + 1);
+        }
+    }
+
+    fn cut(mut self, more: &mut bool) -> Vec<T> {
+        self.found.sort_unstable();
+        *more |= self.found.len() > self.limit;
+        self.found.truncate(self.limit);
+        self.found
     }
 }
 
@@ -89,6 +244,8 @@ struct Search<'s, R, F> {
     readable: &'s F,
     /// The names of the repositories that were come across; `None` for those that the caller may not see.
     known: HashMap<RepoId, Option<RepoName>>,
+    /// Where to look, for who sees some places.
+    within: Option<Within>,
     found: Found,
 }
 
@@ -141,30 +298,77 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
     }
 
     fn repositories(&mut self, text: &str) -> Result<(), RegistryError> {
-        let names = catalog::names(self.tx, self.places, None, NAMES)?;
+        let (readable, limit, found) = (self.readable, self.limit, &mut self.found);
+        let all = names(self.tx, self.places, None, |name| {
+            Ok(listing::has_text(name.as_str(), text)
+                && readable(&name)
+                && full(&mut found.repositories, limit, &mut found.more, name))
+        })?;
         // Names in places are the caller's own.
-        self.found.more |= names.len() == NAMES && !matches!(self.places, Visible::Ask);
-        for name in names.into_iter().filter(|name| listing::has_text(name.as_str(), text)) {
-            if (self.readable)(&name) && full(&mut self.found.repositories, self.limit, &mut self.found.more, name) {
-                break;
-            }
-        }
+        self.found.more |= !all && !matches!(self.places, Visible::Ask);
         Ok(())
     }
 
+    /// Looks into each of the repositories that the caller sees; `find` gives what it has, which `told` makes into a line.
+    /// False when they were not all, and the rows of all repositories are to be looked at.
+    fn each<T: Ord>(
+        &mut self,
+        mut find: impl FnMut(&R, RepoId, usize) -> Result<Option<Vec<T>>, MetaError>,
+        mut told: impl FnMut(&mut Self, RepoName, RepoId, T) -> Result<(), MetaError>,
+    ) -> Result<bool, RegistryError> {
+        let Some(within) = &self.within else { return Ok(false) };
+        let (mut least, mut whole) = (Least::new(self.limit), within.whole);
+        for (name, id) in &within.repositories {
+            let Some(found) = find(self.tx, *id, self.limit + 1)? else {
+                whole = false;
+                break;
+            };
+            if !found.is_empty() && (self.readable)(name) {
+                least.extend(found.into_iter().map(|found| (found, name.clone(), *id)));
+            }
+        }
+        self.found.more |= !whole;
+        for (found, name, id) in least.cut(&mut self.found.more) {
+            told(self, name, id, found)?;
+        }
+        Ok(whole)
+    }
+
+    fn add_tag(&mut self, name: RepoName, id: RepoId, tag: Tag) -> Result<bool, MetaError> {
+        let Some(row) = tag::get(self.tx, id, &tag)? else { return Ok(false) };
+        let kind = manifest::get(self.tx, id, &row.digest)?.map_or(Kind::Unknown, |row| row.kind());
+        Ok(full(&mut self.found.tags, self.limit, &mut self.found.more, (name, tag, kind)))
+    }
+
     fn tags(&mut self, text: &str) -> Result<(), RegistryError> {
+        let within = |tx: &R, id, most| tag::of_repo_beginning_with(tx, id, text, most).map(Some);
+        if self.each(within, |search, name, id, tag| search.add_tag(name, id, tag).map(drop))? {
+            return Ok(());
+        }
         let read = |tx: &R, most| tag::beginning_with(tx, text, most);
         self.look(read, |search, (tag, id)| {
             let Some(name) = search.visible(id)? else { return Ok(false) };
-            let Some(row) = tag::get(search.tx, id, &tag)? else { return Ok(false) };
-            let kind = manifest::get(search.tx, id, &row.digest)?.map_or(Kind::Unknown, |row| row.kind());
-            Ok(full(&mut search.found.tags, search.limit, &mut search.found.more, (name, tag, kind)))
+            search.add_tag(name, id, tag)
         })
     }
 
     fn digests(&mut self, text: &str) -> Result<(), RegistryError> {
         for beginning in Beginning::read(text).into_iter().flatten() {
             let (from, to) = (&beginning.from, beginning.to.as_deref());
+            let within = |tx: &R, id, most| manifest::of_repo_in_range(tx, id, from, to, most).map(Some);
+            let manifests = self.each(within, |search, name, id, digest| {
+                let kind = manifest::get(search.tx, id, &digest)?.map(|row| row.kind());
+                search.add_digest(name, digest, kind);
+                Ok(())
+            })?;
+            let within = |tx: &R, id, most| blob::of_repo_in_range(tx, id, from, to, most).map(Some);
+            let blobs = self.each(within, |search, name, _, digest| {
+                search.add_digest(name, digest, None);
+                Ok(())
+            })?;
+            if manifests && blobs {
+                continue;
+            }
             let manifests = |tx: &R, most| manifest::in_range(tx, from, to, most);
             self.look(manifests, |search, (digest, id)| {
                 let Some(name) = search.visible(id)? else { return Ok(false) };
@@ -189,6 +393,23 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
         if text.is_empty() {
             return Ok(());
         }
+        let mut left = MANIFESTS;
+        let within = |tx: &R, id, _| {
+            let rows = term::of_repo(tx, id, left + 1)?;
+            if rows.len() > left {
+                return Ok(None);
+            }
+            left -= rows.len();
+            let first = |terms: Vec<String>| terms.into_iter().filter(|term| term.starts_with(&text)).min();
+            Ok(Some(rows.into_iter().filter_map(|(digest, terms)| Some((first(terms)?, digest))).collect()))
+        };
+        let told = |search: &mut Self, name, _, (term, digest)| {
+            full(&mut search.found.annotations, search.limit, &mut search.found.more, (name, digest, term));
+            Ok(())
+        };
+        if self.each(within, told)? {
+            return Ok(());
+        }
         let read = |tx: &R, most| term::find(tx, &text, most);
         self.look(read, |search, (term, id, digest)| {
             let Some(name) = search.visible(id)? else { return Ok(false) };
@@ -201,8 +422,11 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
     }
 }
 
-/// Adds to a list; tells whether it was full before, so that there is more than it shows.
-fn full<T>(list: &mut Vec<T>, limit: usize, more: &mut bool, found: T) -> bool {
+/// Adds to a list what is not in it; tells whether it was full before, so that there is more than it shows.
+fn full<T: PartialEq>(list: &mut Vec<T>, limit: usize, more: &mut bool, found: T) -> bool {
+    if list.contains(&found) {
+        return false;
+    }
     if list.len() == limit {
         *more = true;
         return true;

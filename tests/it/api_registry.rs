@@ -144,6 +144,48 @@ on_each_engine! {
         assert!(texts(&crons["crons"], "action").contains(&"onlinegc"), "{crons}");
         assert_eq!(lab.api("/crons/gc").await["schedule"], "@every 3600s");
         assert_eq!(lab.ask("admin", Method::DELETE, "/crons/gc", None).await.status(), StatusCode::NOT_IMPLEMENTED);
+        assert_eq!(lab.ask("admin", Method::DELETE, "/crons/none", None).await.status(), StatusCode::NOT_FOUND);
+        // What holds is taken, in whichever of the action's names; what would change it is refused.
+        for (body, wanted) in [
+            (json!({ "action": "onlinegc", "schedule": "@every 3600s" }), 202),
+            (json!({ "action": "gc", "schedule": "", "retries": 3 }), 202),
+            (json!({ "action": "gc", "schedule": "0 0 1 * * 6" }), 501),
+            (json!({ "action": "poll_mirror", "schedule": "@hourly" }), 501),
+            (json!({ "action": "rm" }), 404),
+            (json!({ "schedule": "@hourly" }), 400),
+        ] {
+            let (status, cron) = lab.send(Method::POST, "/crons", body.clone()).await;
+            assert_eq!(status.as_u16(), wanted, "{body}: {cron}");
+            assert!(wanted != 202 || cron["action"] == "onlinegc", "{cron}");
+        }
+    }
+
+    async fn the_storage_is_shown_and_chosen_at_the_start(lab) {
+        let storage = lab.api("/admin/settings/registry").await;
+        assert_eq!(storage["keep_metadata"], true);
+        assert!(storage["storage"]["filesystem"]["rootdirectory"].is_string(), "{storage}");
+        let put = async |body: Value| lab.ask("admin", Method::PUT, "/admin/settings/registry", Some(body)).await;
+        assert_eq!(put(storage).await.status(), StatusCode::ACCEPTED, "what was read");
+        assert_eq!(put(json!({ "unknown": 1, "storage": null })).await.status(), StatusCode::ACCEPTED);
+        for other in [json!({ "storage": { "s3": { "bucket": "x" } } }), json!({ "keep_metadata": false })] {
+            let refused: Value = put(other).await.json().await.unwrap();
+            assert_eq!(error(&refused), "INVALID_SETTINGS");
+        }
+    }
+
+    async fn connections_are_counted_as_nginx_counts_them(lab) {
+        lab.add_user("alice").await;
+        let ask = async |who: &str| {
+            let request = lab.anonymous(Method::GET, "/nginx_status").header("via", "1.1 proxy.lab");
+            request.basic_auth(who, Some(&lab.password)).send().await.unwrap()
+        };
+        assert_eq!(ask("alice").await.status(), StatusCode::FORBIDDEN);
+        let text = ask("admin").await.text().await.unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let figures: Vec<u64> = lines[2].split_whitespace().map(|figure| figure.parse().unwrap()).collect();
+        let active: u64 = lines[0].strip_prefix("Active connections: ").unwrap().trim().parse().unwrap();
+        assert_eq!(lines[1], "server accepts handled requests");
+        assert!(active >= 1 && figures[0] >= figures[1] && figures[1] >= active && figures[2] >= 1, "{text}");
     }
 
     async fn what_was_not_scanned_is_said_to_be_not_scanned(lab) {

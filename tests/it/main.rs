@@ -31,6 +31,7 @@ mod referrers;
 mod restart;
 mod rights;
 mod rows;
+mod search;
 mod sign_in;
 mod traces;
 mod uploads;

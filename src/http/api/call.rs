@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::error::{Code, Failure};
 use super::path::{self, Parameters};
+use crate::access::AccessError;
+use crate::base::Uuid;
 use crate::http::reply::{self, Reply};
 use crate::http::request::agent;
 use crate::http::{App, Context, RequestBody};
@@ -23,6 +25,8 @@ use crate::registry::listing::MAX_PAGE;
 /// What an endpoint ends with.
 pub type Outcome = Result<Reply, Failure>;
 
+/// What stands before an id in place of a name; no name has it.
+pub(super) const BY_ID: &str = "id:";
 /// Entries of a page that names no number (MSR's).
 const PAGE: usize = 10;
 /// Bytes of the longest body: a README of 25,000 bytes, each escaped, and what goes with it.
@@ -77,6 +81,22 @@ impl Call<'_> {
     /// Whether the caller may see this repository.
     pub fn sees(&self, name: &RepoName) -> bool {
         self.may(Requirement::Repository(name, Action::Pull))
+    }
+
+    /// The namespace that a name stands for, or the id of its account, with or without `id:`. What is nobody's id stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn namespace_named(&self, text: &str) -> Result<String, AccessError> {
+        if Uuid::parse(text.strip_prefix(BY_ID).unwrap_or(text)).is_none() {
+            return Ok(text.to_owned());
+        }
+        match self.app.access.resolve(text) {
+            Ok(account) => Ok(account.name),
+            Err(AccessError::UnknownAccount(_)) => Ok(text.to_owned()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The repository in the path.
@@ -167,12 +187,24 @@ impl Query {
     /// # Errors
     /// [`Failure::Said`] for a size that is no number.
     pub fn page(&self) -> Result<Paging, Failure> {
+        self.page_of(PAGE)
+    }
+
+    /// The same of a list that MSR gives as a whole: as much of it as a page can have.
+    ///
+    /// # Errors
+    /// [`Failure::Said`] for a size that is no number.
+    pub fn whole(&self) -> Result<Paging, Failure> {
+        self.page_of(MAX_PAGE)
+    }
+
+    fn page_of(&self, usual: usize) -> Result<Paging, Failure> {
         let size = self.text("pageSize").map(str::parse::<usize>).transpose();
         let size =
             size.map_err(|_| Failure::said(Code::InvalidParameters, "pageSize is the number of entries wanted"))?;
         Ok(Paging {
             start: self.text("pageStart").map(str::to_owned),
-            size: size.filter(|size| *size > 0).unwrap_or(PAGE).min(MAX_PAGE),
+            size: size.filter(|size| *size > 0).unwrap_or(usual).min(MAX_PAGE),
             count: self.flag("count")?,
         })
     }

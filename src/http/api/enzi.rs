@@ -25,7 +25,7 @@ pub const PREFIX: &str = "/enzi/v0";
 const COUNTED: usize = 20;
 
 pub(super) const START: Parameter = parameter("start", "string", "nextPageStart of the page before");
-pub(super) const LIMIT: Parameter = parameter("limit", "integer", "entries of a page: 100 by default, at most 999");
+pub(super) const LIMIT: Parameter = parameter("limit", "integer", "entries of a page: 100 by default, at most 1000");
 pub(super) const SPAN: &[Parameter] = &[START, LIMIT];
 const FILTER: Parameter =
     parameter("filter", "string", "users, orgs, admins, non-admins, active-users, inactive-users or all");
@@ -268,14 +268,14 @@ fn organizations(call: &Call<'_>) -> Outcome {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct SignIn {
-    username: String,
+    username: Option<String>,
     #[serde(deserialize_with = "people::secret")]
     password: Option<Secret>,
 }
 
 async fn sign_in(mut call: Call<'_>) -> Outcome {
     let SignIn { username, password } = call.object().await?;
-    let password = password.unwrap_or_else(|| Secret::new(String::new()));
+    let (username, password) = (username.unwrap_or_default(), password.unwrap_or_else(|| Secret::new(String::new())));
     let agent = user_agent(call.headers);
     let access = Arc::clone(call.app);
     let opened = access.access.open_session(&username, password, call.ctx.client, agent).await?;

@@ -17,9 +17,7 @@ use crate::model::operation::{AccountAction, OrganizationAction, Requirement};
 use crate::model::organization::Team;
 use crate::model::permission::{Action, Level, Place};
 use crate::model::{Caller, Principal};
-use crate::oci::RepoName;
 use crate::registry::RegistryError;
-use crate::registry::repos::RepoQuery;
 
 const MANAGE: Need = Need::Organization(OrganizationAction::Manage);
 const OWN: Need = Need::Account(AccountAction::Manage);
@@ -118,6 +116,15 @@ pub(super) static ROWS: &[Endpoint] = &[
         &[],
         |call| Box::pin(delete_account(call)),
     ),
+    row(
+        Method::DELETE,
+        "/accounts/{account}/repositories",
+        "api_delete_account_repositories",
+        Need::Admin,
+        "Deletes every repository of an account, which stays",
+        &[],
+        |call| Box::pin(delete_repositories(call)),
+    ),
     row(Method::GET, "/accounts/{account}/settings", "api_get_account_settings", OWN, "A user's settings", &[], |_| {
         at_once(Ok(reply::json(StatusCode::OK, &json!({ "ContentCacheUUID": "" }))))
     }),
@@ -177,13 +184,13 @@ async fn level(call: &mut Call<'_>) -> Result<Level, Failure> {
 
 /// The teams with rights in a place, and where the next page begins.
 fn granted(call: &Call<'_>, place: &Place, of: &Account) -> Result<(Vec<Value>, Option<String>), Failure> {
-    let paging = call.query.page()?;
+    let paging = call.query.whole()?;
     let after = paging.start.as_deref().map(Uuid::parse);
     let Some(after) = after.map_or(Some(None), |after| after.map(Some)) else {
         return Err(Failure::said(Code::InvalidParameters, "pageStart is none that a page of this list gave"));
     };
-    let mut found = call.app.access.grants_on(place, after, paging.size.min(LOOKED_AT - 1) + 1).map_err(bad)?;
-    let next = super::people::cut(&mut found, paging.size.min(LOOKED_AT - 1), |granted| granted.team.id.to_string());
+    let mut found = call.app.access.grants_on(place, after, paging.size + 1).map_err(bad)?;
+    let next = super::people::cut(&mut found, paging.size, |granted| granted.team.id.to_string());
     let shown = found.iter().map(|granted| {
         Ok(json!({ "accessLevel": granted.level.as_str(), "team": team_brief(call, of, &granted.team)? }))
     });
@@ -304,7 +311,7 @@ fn of_team(call: &Call<'_>) -> Outcome {
 }
 
 fn of_user(call: &Call<'_>) -> Outcome {
-    let asked = call.parameter("account");
+    let asked = &call.namespace_named(call.parameter("account"))?;
     if !call.caller.is_signed_in() || call.caller.principal.name() != asked {
         call.need(Requirement::Repository(call.repo(), Action::Administer))?;
     }
@@ -328,28 +335,15 @@ async fn delete_account(call: Call<'_>) -> Outcome {
     };
     // The last administrator cannot go: then the repositories must not be gone already.
     call.app.access.check_deletable(&found.name).map_err(refused(Code::NoSuchAccount))?;
-    empty(&call, &found.name).await?;
+    call.app.registry.delete_namespace(&call.actor(), &found.name).await?;
     call.app.access.delete_account(&call.actor(), &found.name).await.map_err(refused(Code::NoSuchAccount))?;
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// Deletes the repositories of a namespace.
-async fn empty(call: &Call<'_>, namespace: &str) -> Result<(), Failure> {
-    let registry = &call.app.registry;
-    loop {
-        let query = RepoQuery { namespace: Some(namespace.to_owned()), limit: 100, ..RepoQuery::default() };
-        let names: Vec<RepoName> =
-            registry.repositories(&query, |_| true)?.entries.into_iter().map(|entry| entry.name).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        for name in names {
-            match registry.delete_repository(call.actor(), &name).await {
-                Ok(()) | Err(RegistryError::NameUnknown(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
+async fn delete_repositories(call: Call<'_>) -> Outcome {
+    let found = account(&call, call.parameter("account"))?;
+    call.app.registry.delete_namespace(&call.actor(), &found.name).await?;
+    Ok(reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// A choice of cache.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Outcome, namespace};
 use super::error::{Code, Failure};
-use super::table::{ARCH, Answer, Endpoint, Need, OS, PULL, PUSH, Parameter, at_once, parameter, row};
+use super::table::{ARCH, Answer, Endpoint, Need, OS, PAGING, PULL, PUSH, Parameter, at_once, parameter, row};
 use super::tags::NEVER;
 use crate::http::reply;
 use crate::oci::{Digest, Reference, RepoName};
@@ -73,7 +73,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_find_scans",
         Need::SignedIn,
         "What has a vulnerability, component, licence or layer; not built yet",
-        &[],
+        PAGING,
         |_| refused(),
     ),
     row(Method::POST, "/imagescan/scan", "api_scan_all", Need::Admin, "Scans everything; not built yet", &[], |_| {
@@ -85,7 +85,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_update_scanner",
         Need::Admin,
         "Updates the database of vulnerabilities; not built yet",
-        &[],
+        &[parameter("online", "boolean", "from the network instead of the file that is sent")],
         |_| refused(),
     ),
     row(

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Outcome};
 use super::error::{Code, Failure};
+use super::path;
 use super::people::{self, account_shown};
 use super::repositories;
 use super::table::{Endpoint, Need, Parameter, parameter, row};
@@ -15,8 +16,7 @@ use crate::model::account::Account;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
-use crate::registry::listing::{Page, Sort};
-use crate::registry::repos::{RepoEntry, RepoQuery};
+use crate::registry::repos::RepoEntry;
 
 /// Entries of an answer that names no number, and the most there are (MSR's and Docker's).
 const USUAL: usize = 25;
@@ -87,12 +87,8 @@ async fn find(
     let caller = if call.may(Requirement::Catalog) { call.caller.without_token() } else { call.caller.clone() };
     let visible = access.visible(&caller)?;
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
-    let page: Page<RepoEntry> = read_list(usize::MAX, move || {
-        let query = RepoQuery { namespace, text: Some(text), sort: Sort::Name, limit, ..RepoQuery::default() };
-        registry.repositories_visible(&query, &visible, &readable)
-    })
-    .await?;
-    Ok(page.entries)
+    let find = move || registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable);
+    Ok(read_list(usize::MAX, find).await?)
 }
 
 /// Accounts whose name contains the text, among as many as one request looks at.
@@ -122,7 +118,11 @@ fn wanted(call: &Call<'_>, name: &str) -> Result<bool, Failure> {
 
 async fn autocomplete(call: Call<'_>) -> Outcome {
     let (text, limit) = asked(&call, "query", "limit")?;
-    let namespace = call.query.text("namespace").map(str::to_owned);
+    let namespace = call.query.text("namespace").map(|text| match text {
+        path::NO_NAMESPACE => Ok(String::new()),
+        text => call.namespace_named(text),
+    });
+    let namespace = namespace.transpose()?;
     let mut found = Vec::new();
     if wanted(&call, "includeRepositories")? {
         let entries = find(&call, text.clone(), namespace, limit).await?;

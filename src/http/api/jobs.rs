@@ -54,6 +54,12 @@ const LIST: &[Parameter] = &[
     parameter("limit", "integer", "entries of a page: 10 by default"),
 ];
 
+const LOGS: &[Parameter] = &[
+    parameter("stream", "string", "passed over: there is one"),
+    parameter("offset", "integer", "how many lines to pass over"),
+    parameter("limit", "integer", "lines of a page: 10 by default"),
+];
+
 pub(super) static ROWS: &[Endpoint] = &[
     row(Method::GET, "/jobs", "api_list_jobs", Need::Admin, "Jobs that wait, run or failed", LIST, |call| {
         at_once(list(&call))
@@ -92,15 +98,21 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_get_job_logs",
         Need::Admin,
         "What a job's last failure said",
-        &[],
+        LOGS,
         |call| at_once(logs(&call)),
     ),
     row(Method::GET, "/crons", "api_list_crons", Need::Admin, "What is done again and again", &[], |call| {
         at_once(crons(&call))
     }),
-    row(Method::POST, "/crons", "api_create_cron", Need::Admin, "Schedules are settings here: refused", &[], |_| {
-        at_once(Err(fixed()))
-    }),
+    row(
+        Method::POST,
+        "/crons",
+        "api_create_cron",
+        Need::Admin,
+        "Schedules are settings here: what holds is taken, what would change one is refused",
+        &[],
+        |call| Box::pin(create_cron(call)),
+    ),
     row(Method::GET, "/crons/{action}", "api_get_cron", Need::Admin, "One of them", &[], |call| at_once(cron(&call))),
     row(
         Method::DELETE,
@@ -109,7 +121,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         Need::Admin,
         "Schedules are settings here: refused",
         &[],
-        |_| at_once(Err(fixed())),
+        |call| at_once(find_cron(&call, call.parameter("action")).and(Err(fixed()))),
     ),
     row(
         Method::GET,
@@ -211,7 +223,9 @@ fn get(call: &Call<'_>) -> Outcome {
 
 fn logs(call: &Call<'_>) -> Outcome {
     let job = find(call)?;
-    let lines: Vec<Value> = job.last_error.iter().map(|error| json!({ "data": error, "lineNum": 1 })).collect();
+    let (offset, limit) = (number(call, "offset", 0)?, number(call, "limit", USUAL)?.min(MOST));
+    let lines = job.last_error.iter().map(|error| json!({ "data": error, "lineNum": 1 }));
+    let lines: Vec<Value> = lines.skip(offset).take(limit).collect();
     Ok(reply::json(StatusCode::OK, &Value::Array(lines)))
 }
 
@@ -220,15 +234,14 @@ fn logs(call: &Call<'_>) -> Outcome {
 #[serde(default)]
 struct Asked {
     action: Option<String>,
+    schedule: Option<String>,
 }
 
 async fn create(mut call: Call<'_>) -> Outcome {
     let asked: Asked = call.object().await?;
     let asked = asked.action.unwrap_or_default();
     if !COLLECT.contains(&asked.as_str()) {
-        if let Some((_, why)) = OTHERS.iter().find(|(name, _)| *name == asked) {
-            return Err(Failure::Said(Code::NotImplemented, format!("there is no job {asked}: {why}")));
-        }
+        known_elsewhere(&asked)?;
         let message = "name an action that this registry has: {\"action\": \"gc\"}";
         return Err(Failure::said(Code::InvalidParameters, message));
     }
@@ -245,6 +258,14 @@ async fn create(mut call: Call<'_>) -> Outcome {
     registry.jobs_bell().notify_one();
     tracing::info!(by = %call.caller.principal, "a collection was asked for");
     Ok(reply::json(StatusCode::ACCEPTED, &shown(&call, &job)))
+}
+
+/// Fails with the reason for an action of MSR that there is not here.
+fn known_elsewhere(action: &str) -> Result<(), Failure> {
+    match OTHERS.iter().find(|(name, _)| *name == action) {
+        Some((_, why)) => Err(Failure::Said(Code::NotImplemented, format!("there is no job {action}: {why}"))),
+        None => Ok(()),
+    }
 }
 
 /// Takes a row away where nothing relies on its work: what the registry owes to itself stays.
@@ -278,12 +299,17 @@ async fn write<T: Send + 'static>(
     written.map_err(|(WriteError::Refused(error) | WriteError::Store(error))| RegistryError::Store(error).into())
 }
 
+/// How often, as MSR's scheduler writes it.
+fn every(schedule: &Schedule) -> String {
+    format!("@every {}s", schedule.every.as_secs())
+}
+
 fn cron_shown(schedule: &Schedule) -> Value {
     let action = action(&schedule.task);
     json!({
         "id": action,
         "action": action,
-        "schedule": format!("@every {}s", schedule.every.as_secs()),
+        "schedule": every(schedule),
         "retries": 0,
         "capacityMap": {},
         "parameters": {},
@@ -303,14 +329,29 @@ fn crons(call: &Call<'_>) -> Outcome {
 }
 
 fn cron(call: &Call<'_>) -> Outcome {
-    let wanted = call.parameter("action");
+    Ok(reply::json(StatusCode::OK, &cron_shown(&find_cron(call, call.parameter("action"))?)))
+}
+
+fn find_cron(call: &Call<'_>, wanted: &str) -> Result<Schedule, Failure> {
     let collects = COLLECT.contains(&wanted);
     let fits = |task: &Task| action(task) == wanted || (collects && *task == Task::GarbageCollection);
-    let all = schedules(call)?;
-    let found = all.iter().find(|schedule| fits(&schedule.task)).ok_or_else(|| {
+    schedules(call)?.into_iter().find(|schedule| fits(&schedule.task)).ok_or_else(|| {
         Failure::said(Code::NoSuchJob, "nothing of this name is done again and again; GET /api/v0/crons lists what is")
-    })?;
-    Ok(reply::json(StatusCode::OK, &cron_shown(found)))
+    })
+}
+
+/// Scripts set the schedule that they want whether it holds or not: to set what holds is no change.
+async fn create_cron(mut call: Call<'_>) -> Outcome {
+    let Asked { action, schedule } = call.object().await?;
+    let Some(action) = action.filter(|action| !action.is_empty()) else {
+        return Err(Failure::said(Code::InvalidParameters, "name the action: {\"action\": \"gc\"}"));
+    };
+    known_elsewhere(&action)?;
+    let found = find_cron(&call, &action)?;
+    if schedule.is_some_and(|wanted| !wanted.is_empty() && wanted != every(&found)) {
+        return Err(fixed());
+    }
+    Ok(reply::json(StatusCode::ACCEPTED, &cron_shown(&found)))
 }
 
 fn fixed() -> Failure {

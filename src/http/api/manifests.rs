@@ -19,7 +19,7 @@ const READ: u64 = 64 * 1024 * 1024;
 
 /// `GET …/manifests`.
 pub(super) async fn list(call: Call<'_>) -> Outcome {
-    let paging = call.query.page()?;
+    let paging = call.query.whole()?;
     let after = paging.start.as_deref().map(digest).transpose()?;
     let (registry, repo) = (call.app.registry.clone(), call.repo().clone());
     let (listed, count) = read_list(paging.size, move || {

@@ -122,7 +122,11 @@ async fn ask(
         (None, None) => (Code::NotAuthorized, "ask an administrator of this registry for it".to_owned()),
     };
     let query = Query::parse(head.uri.query());
-    let call = Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, account: String::new(), body };
+    let mut call =
+        Call { app, ctx, caller, headers: &head.headers, query, path, repo: None, account: String::new(), body };
+    if let Err(error) = name_namespaces(&mut call) {
+        return error::access(ctx, &error);
+    }
     let (actor, named) = (call.actor(), call.path.repository.clone());
     let outcome = carry_out(endpoint, &head.method, call).await;
     if let Err(Failure::Denied(decision)) = &outcome
@@ -163,6 +167,10 @@ async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> 
         None => None,
         Some((namespace, name)) => {
             let repo = path::repository(namespace, name);
+            if repo.is_err() {
+                // As of every other name.
+                call.need(Requirement::SignedIn)?;
+            }
             let say = |error| format!("there is no repository {namespace}/{name}, for there cannot be: {error}");
             Some(repo.map_err(|error| Failure::Said(Code::NoSuchRepository, say(error)))?)
         }
@@ -192,6 +200,27 @@ async fn carry_out(endpoint: &Endpoint, method: &Method, mut call: Call<'_>) -> 
         admit(&call)?;
     }
     (endpoint.handler)(call).await
+}
+
+/// Puts the names of accounts where the path names namespaces by their ids. Refusals say the path as it came: an id tells
+/// nobody a name who may not see what is there.
+fn name_namespaces(call: &mut Call<'_>) -> Result<(), AccessError> {
+    if let Some((namespace, name)) = call.path.repository.as_deref().and_then(|path| path.split_once('/')) {
+        let named = call.namespace_named(namespace)?;
+        if named != namespace {
+            let repo = path::repository(&named, name);
+            // To who is not signed in, a refusal names the repository.
+            if call.caller.is_signed_in() || repo.is_ok_and(|repo| call.sees(&repo)) {
+                call.path.repository = Some(format!("{named}/{name}"));
+            }
+        }
+    }
+    for at in 0..call.path.others.len() {
+        if call.path.others[at].0 == "namespace" {
+            call.path.others[at].1 = call.namespace_named(&call.path.others[at].1)?;
+        }
+    }
+    Ok(())
 }
 
 /// The name of the account that a name, an id or `id:` with an id stands for.

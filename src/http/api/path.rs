@@ -56,7 +56,8 @@ fn fit_each(pattern: &[&'static str], path: &[&str], found: &mut Parameters) -> 
             return pattern == segment;
         };
         // A name in the path of its namespace alone, such as lab%2Fapp, is a repository's.
-        let value = decode(segment).filter(|value| !value.is_empty() && (name != "namespace" || !value.contains('/')));
+        let of_namespace = ["namespace", "account"].contains(&name);
+        let value = decode(segment).filter(|value| !value.is_empty() && (!of_namespace || !value.contains('/')));
         found.others.extend(value.iter().map(|value| (name, value.clone())));
         value.is_some()
     })

@@ -17,8 +17,8 @@ use crate::model::organization::Team;
 
 /// Entries of a page that names no number. eNZi has 10; some clients read one page and no more.
 const USUAL: usize = 100;
-/// The most entries of a page: one fewer than the lists give at once.
-pub(super) const MOST: usize = 999;
+/// The most entries of a page, as of every list here.
+pub(super) const MOST: usize = crate::registry::listing::MAX_PAGE;
 /// The most entries of a page that says of each how many members (or teams) it has.
 pub(super) const MOST_COUNTED: usize = 100;
 

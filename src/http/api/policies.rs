@@ -10,6 +10,7 @@ use super::call::{Call, Outcome, page};
 use super::error::{Code, Failure};
 use super::table::{ADMINISTER, Answer, Endpoint, Need, PAGING, Parameter, at_once, parameter, row};
 use crate::http::reply;
+use crate::model::operation::AccountAction;
 
 const SOURCE: &[Parameter] = &[parameter("source", "boolean", "as source, or (false) as target")];
 const INITIAL: &[Parameter] = &[parameter("initialEvaluation", "boolean", "whether what is there now is looked at")];
@@ -94,7 +95,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_test_pruning_policy",
         ADMINISTER,
         "What a pruning policy would take; not built yet",
-        &[],
+        PAGING,
         |call| later(&call, "pruning policies"),
     ),
     row(
@@ -162,6 +163,15 @@ pub(super) static ROWS: &[Endpoint] = &[
     ),
     row(
         Method::GET,
+        "/repositories/{account}/webhooks",
+        "api_list_namespace_webhooks",
+        Need::Account(AccountAction::Manage),
+        "Webhooks of a namespace, as MSR's documents name them; not built yet, so there are none",
+        PAGING,
+        |call| at_once(none(&call)),
+    ),
+    row(
+        Method::GET,
         "/webhooks",
         "api_list_webhooks",
         Need::SignedIn,
@@ -204,6 +214,15 @@ pub(super) static ROWS: &[Endpoint] = &[
         "Deletes a webhook; not built yet, so there is none",
         &[],
         |call| no_such(&call, Code::NoSuchWebhook, "webhooks"),
+    ),
+    row(
+        Method::POST,
+        "/workers/{id}/capacity",
+        "api_change_worker_capacity",
+        Need::Admin,
+        "How much a worker does at once; this registry has none",
+        &[],
+        |call| later(&call, "workers"),
     ),
     row(
         Method::GET,

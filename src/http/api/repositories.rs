@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::{Call, Outcome, namespace, page};
+use super::call::{BY_ID, Call, Outcome, namespace, page};
 use super::error::{Code, Failure};
 use super::path;
 use crate::base::Page;
@@ -113,7 +113,11 @@ pub(super) async fn create(mut call: Call<'_>) -> Outcome {
     let Some(name) = asked.name.as_deref().filter(|name| !name.is_empty()) else {
         return Err(Failure::said(Code::InvalidParameters, "name the repository: {\"name\": \"…\"}"));
     };
-    let repo = path::repository(call.parameter("namespace"), name)
+    let namespace = call.parameter("namespace");
+    if namespace.starts_with(BY_ID) {
+        return Err(Failure::Said(Code::NoSuchAccount, format!("there is no account {namespace}; check the id")));
+    }
+    let repo = path::repository(namespace, name)
         .map_err(|error| Failure::Said(Code::InvalidRepositoryName, error.to_string()))?;
     call.need(Requirement::Namespace(repo.namespace()))?;
     let details = call.app.registry.create_repository(call.actor(), &repo, asked.change()?).await?;

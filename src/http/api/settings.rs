@@ -31,6 +31,24 @@ pub(super) static ROWS: &[Endpoint] = &[
         &[],
         |call| Box::pin(change(call)),
     ),
+    row(
+        Method::GET,
+        "/admin/settings/registry",
+        "api_get_storage_settings",
+        Need::Admin,
+        "Where blobs are kept, in the form of distribution's configuration",
+        &[],
+        |call| at_once(Ok(reply::json(StatusCode::OK, &storage(&call)))),
+    ),
+    row(
+        Method::PUT,
+        "/admin/settings/registry",
+        "api_change_storage_settings",
+        Need::Admin,
+        "The storage is a choice of the start: what holds is taken, what would change it is refused",
+        &[],
+        |call| Box::pin(change_storage(call)),
+    ),
     row(Method::GET, "/meta/features", "api_get_features", Need::SignedIn, "What this registry can do", &[], |call| {
         at_once(Ok(reply::json(StatusCode::OK, &features(&call))))
     }),
@@ -116,7 +134,7 @@ fn place(key: &str) -> &'static str {
         "createRepositoryOnPush" => "set create_on_push in the configuration file and restart",
         "readOnlyRegistry" => "send true or false",
         key if key.starts_with("scanning") => "this version of msr-lite does not scan",
-        "storageVolume" => "start msr-lite with another --data-dir",
+        "storageVolume" | "storage" => "start msr-lite with another --data-dir",
         _ => "this version of msr-lite has no such choice; leave the key out",
     }
 }
@@ -132,17 +150,39 @@ async fn change(mut call: Call<'_>) -> Outcome {
             read_only = Some(*wanted);
             continue;
         }
-        let message = match holds {
-            Value::String(_) | Value::Object(_) => format!("{key} cannot be changed here: {}", place(key)),
-            holds => format!("{key} is {holds} and cannot be changed here: {}", place(key)),
-        };
-        return Err(Failure::Said(Code::InvalidSettings, message));
+        return Err(unchangeable(key, holds));
     }
     // Last, so that a refusal has changed nothing.
     if let Some(wanted) = read_only {
         call.app.registry.set_read_only(&call.actor(), wanted.then(String::new)).await?;
     }
     Ok(reply::empty(StatusCode::ACCEPTED))
+}
+
+fn unchangeable(key: &str, holds: &Value) -> Failure {
+    let message = match holds {
+        Value::String(_) | Value::Object(_) => format!("{key} cannot be changed here: {}", place(key)),
+        holds => format!("{key} is {holds} and cannot be changed here: {}", place(key)),
+    };
+    Failure::Said(Code::InvalidSettings, message)
+}
+
+/// The storage. Of MSR's form no more is known than that it holds the storage and `keep_metadata`.
+fn storage(call: &Call<'_>) -> Value {
+    json!({
+        "storage": { "filesystem": { "rootdirectory": call.app.data_dir.display().to_string() } },
+        "keep_metadata": true,
+    })
+}
+
+async fn change_storage(mut call: Call<'_>) -> Outcome {
+    let asked: Map<String, Value> = call.object().await?;
+    let now = storage(&call);
+    let differs = |key: &str, value: &Value| now.get(key).filter(|holds| !value.is_null() && *holds != value);
+    match asked.iter().find_map(|(key, value)| Some((key, differs(key, value)?))) {
+        Some((key, holds)) => Err(unchangeable(key, holds)),
+        None => Ok(reply::empty(StatusCode::ACCEPTED)),
+    }
 }
 
 fn features(call: &Call<'_>) -> Value {

@@ -92,6 +92,8 @@ pub(super) const PAGE_SIZE: Parameter =
 pub(super) const COUNT: Parameter = parameter("count", "boolean", "whether X-Resource-Count is wanted");
 pub(super) const OS: Parameter = parameter("os", "string", "only manifests for this operating system");
 pub(super) const ARCH: Parameter = parameter("arch", "string", "only manifests for this architecture");
+const DOMAIN: Parameter =
+    parameter("domain", "string", "MSR's name of the registry in signatures; passed over, for there are none");
 const INCLUDE_MANIFESTS: Parameter = parameter("includeManifests", "boolean", "whether each tag shows its manifest");
 const FORCE: Parameter =
     parameter("force", "boolean", "although an application needs it; for administrators, and on record");
@@ -216,7 +218,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_get_repository",
         needs: PULL,
         about: "One repository",
-        query: &[],
+        query: &[DOMAIN],
         handler: |call| at_once(repositories::get(&call)),
     },
     Endpoint {
@@ -225,7 +227,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_change_repository",
         needs: ADMINISTER,
         about: "Changes descriptions and visibility; what is not sent stays",
-        query: &[],
+        query: &[DOMAIN],
         handler: |call| Box::pin(repositories::change(call)),
     },
     Endpoint {
@@ -234,7 +236,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_delete_repository",
         needs: ADMINISTER,
         about: "Deletes a repository with all that it holds; 204 also when there is none",
-        query: &[],
+        query: &[DOMAIN],
         handler: |call| Box::pin(repositories::delete(call)),
     },
     Endpoint {
@@ -243,7 +245,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_list_tags",
         needs: PULL,
         about: "The tags of a repository, by name",
-        query: &[PAGE_START, PAGE_SIZE, COUNT, INCLUDE_MANIFESTS],
+        query: &[PAGE_START, PAGE_SIZE, COUNT, INCLUDE_MANIFESTS, DOMAIN],
         handler: |call| Box::pin(tags::list(call)),
     },
     Endpoint {
@@ -252,7 +254,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_get_tag",
         needs: PULL,
         about: "A tag, or every tag of a digest: one entry for each manifest that an index lists",
-        query: &[OS, ARCH],
+        query: &[OS, ARCH, DOMAIN],
         handler: |call| Box::pin(tags::get(call)),
     },
     Endpoint {
@@ -261,7 +263,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_delete_tag",
         needs: DELETE,
         about: "Deletes a tag, and what belonged to it and nothing else needs",
-        query: &[WITH_INVOCATION, FORCE],
+        query: &[WITH_INVOCATION, FORCE, DOMAIN],
         handler: |call| Box::pin(tags::delete(call)),
     },
     Endpoint {

@@ -78,10 +78,11 @@ pub(super) static ROWS: &[Endpoint] = &[
 fn owner(call: &Call<'_>) -> Result<String, Failure> {
     let name = match call.query.text("username") {
         // Whether there is such a user is not said to those who may not ask.
-        Some(name) => match call.need(Requirement::Account(name, AccountAction::Manage)) {
-            Ok(()) => user(call, name)?.name,
-            Err(denied) => return Err(denied),
-        },
+        Some(text) => {
+            let name = call.namespace_named(text)?;
+            call.need(Requirement::Account(&name, AccountAction::Manage))?;
+            user(call, &name)?.name
+        }
         None => call.caller.principal.name().to_owned(),
     };
     call.need(Requirement::Account(&name, AccountAction::Manage))?;
@@ -119,11 +120,10 @@ fn list(call: &Call<'_>) -> Outcome {
     let after = after.map_err(|_| {
         Failure::said(Code::InvalidParameters, "pageStart is none that a page of this list gave; begin without it")
     })?;
-    let filter = TokenFilter { owner: Some(owner), ..TokenFilter::default() };
-    let size = paging.size.min(super::people::MOST);
-    let mut found = call.app.access.tokens(&filter, after.as_deref(), size + 1)?;
-    let next = cut(&mut found, size, |entry| hex::encode(&entry.mark));
-    let count = if paging.count { Some(call.app.access.tokens(&filter, None, usize::MAX)?.len() as u64) } else { None };
+    let filter = TokenFilter { owner: Some(owner.clone()), ..TokenFilter::default() };
+    let mut found = call.app.access.tokens(&filter, after.as_deref(), paging.size + 1)?;
+    let next = cut(&mut found, paging.size, |entry| hex::encode(&entry.mark));
+    let count = if paging.count { Some(call.app.access.count_tokens(&owner)? as u64) } else { None };
     let rows: Vec<Value> = found.iter().map(shown).collect();
     Ok(page(&Value::Array(rows), next.as_deref(), count))
 }

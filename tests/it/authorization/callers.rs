@@ -432,6 +432,12 @@ impl Stage {
         Pushed { manifest: manifest.to_string(), digest: digest.to_string(), layer, upload }
     }
 
+    /// Pushes the image of the tenant `alice` to another repository.
+    pub(super) async fn push_again(&self, repo: &str) {
+        let layer = self.pushed(Class::Owner).layer.clone();
+        self.lab.push_image(repo, "1", &layer).await;
+    }
+
     /// All that somebody could have changed, to be compared.
     pub(super) async fn state(&self) -> String {
         let mut state = String::new();

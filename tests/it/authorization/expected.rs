@@ -87,12 +87,15 @@ pub(super) const API: &str = "
                                                                                               | nobody  stale   wrong   stranger foreign owner   admin   token   pull    other
 GET /api/v0/accounts/language                                                                 | 401     401     401     200     200     200     200     200     200     200
 DELETE /api/v0/accounts/{account}                                                             | 401     401     401     403     403     403     204     403     403     403
+DELETE /api/v0/accounts/{account}/repositories                                                | 401     401     401     403     403     403     204/404 403     403     403
 GET /api/v0/accounts/{account}/repositoryAccess/{repo}                                        | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 GET /api/v0/accounts/{account}/settings                                                       | 401     401     401     403/404 403/404 200/404 200/404 401     401     401
 PATCH /api/v0/accounts/{account}/settings                                                     | 401     401     401     403/404 403/404 200/404 200/404 401     401     401
 GET /api/v0/accounts/{account}/webhooks                                                       | 401     401     401     403/404 403/404 200/404 200/404 401     401     401
 GET /api/v0/accounts/{organization}/teams/{team}/repositoryAccess                             | 401     401     401     404     404     200/404 200/404 401     401     401
 GET /api/v0/action_configs                                                                    | 401     401     401     403     403     403     200     403     403     403
+GET /api/v0/admin/settings/registry                                                           | 401     401     401     403     403     403     200     403     403     403
+PUT /api/v0/admin/settings/registry                                                           | 401     401     401     403     403     403     202     403     403     403
 GET /api/v0/admin/version                                                                     | 401     401     401     200     200     200     200     200     200     200
 GET /api/v0/api_tokens                                                                        | 401     401     401     200     200     200     200     401     401     401
 POST /api/v0/api_tokens                                                                       | 401     401     401     200     200     200     200     401     401     401
@@ -104,7 +107,7 @@ GET /api/v0/content_caches                                                      
 POST /api/v0/content_caches                                                                   | 401     401     401     403     403     403     501     403     403     403
 DELETE /api/v0/content_caches/00000000-0000-4000-8000-000000000000                            | 401     401     401     403     403     403     404     403     403     403
 GET /api/v0/crons                                                                             | 401     401     401     403     403     403     200     403     403     403
-POST /api/v0/crons                                                                            | 401     401     401     403     403     403     501     403     403     403
+POST /api/v0/crons                                                                            | 401     401     401     403     403     403     202     403     403     403
 GET /api/v0/crons/onlinegc                                                                    | 401     401     401     403     403     403     200     403     403     403
 DELETE /api/v0/crons/onlinegc                                                                 | 401     401     401     403     403     403     501     403     403     403
 GET /api/v0/events                                                                            | 401     401     401     200     200     200     200     200     200     200
@@ -139,6 +142,7 @@ POST /api/v0/remote/registry                                                    
 GET /api/v0/repositories                                                                      | 401     401     401     200     200     200     200     200     200     200
 GET /api/v0/repositories/{namespace}                                                          | 401     401     401     200     200     200     200     200     200     200
 POST /api/v0/repositories/{namespace}                                                         | 401     401     401     403     403     400/201 400/201 401     401     401
+GET /api/v0/repositories/{account}/webhooks                                                   | 401     401     401     403/404 403/404 200/404 200/404 401     401     401
 GET /api/v0/repositories/{repo}                                                               | 401     401     401     404     404     200/404 200/404 200/404 200/404 401
 PATCH /api/v0/repositories/{repo}                                                             | 401     401     401     404     404     200/404 200/404 401     401     401
 DELETE /api/v0/repositories/{repo}                                                            | 401     401     401     404     404     204     204     401     401     401
@@ -189,6 +193,7 @@ DELETE /api/v0/webhooks/00000000-0000-4000-8000-000000000000                    
 POST /api/v0/webhooks/test                                                                    | 401     401     401     501     501     501     501     501     501     501
 POST /api/v0/webhooks/update                                                                  | 401     401     401     501     501     501     501     501     501     501
 GET /api/v0/workers                                                                           | 401     401     401     403     403     403     200     403     403     403
+POST /api/v0/workers/00000000-0000-4000-8000-000000000000/capacity                            | 401     401     401     403     403     403     501     403     403     403
 GET /enzi/v0/accounts                                                                         | 401     401     401     200     200     200     200     401     401     401
 POST /enzi/v0/accounts                                                                        | 401     401     401     403     403     403     201     403     403     403
 GET /enzi/v0/accounts/{account}                                                               | 401     401     401     200/404 200/404 200/404 200/404 401     401     401
@@ -217,12 +222,15 @@ pub(super) const API_GRANTED: &str = "
                                                                                               | reader  writer  manager personal perpull perother
 GET /api/v0/accounts/language                                                                 | 200     200     200     200     200     200
 DELETE /api/v0/accounts/{account}                                                             | 403     403     403     403     403     403
+DELETE /api/v0/accounts/{account}/repositories                                                | 403     403     403     403     403     403
 GET /api/v0/accounts/{account}/repositoryAccess/{repo}                                        | 403     403     200/404 200/404 200/404 404
 GET /api/v0/accounts/{account}/settings                                                       | 403/404 403/404 403/404 200/404 403     403
 PATCH /api/v0/accounts/{account}/settings                                                     | 403/404 403/404 403/404 200/404 403     403
 GET /api/v0/accounts/{account}/webhooks                                                       | 403/404 403/404 403/404 200/404 403     403
 GET /api/v0/accounts/{organization}/teams/{team}/repositoryAccess                             | 200/404 200/404 200/404 200/404 403     403
 GET /api/v0/action_configs                                                                    | 403     403     403     403     403     403
+GET /api/v0/admin/settings/registry                                                           | 403     403     403     403     403     403
+PUT /api/v0/admin/settings/registry                                                           | 403     403     403     403     403     403
 GET /api/v0/admin/version                                                                     | 200     200     200     200     200     200
 GET /api/v0/api_tokens                                                                        | 200     200     200     200     403     403
 POST /api/v0/api_tokens                                                                       | 200     200     200     200     403     403
@@ -269,6 +277,7 @@ POST /api/v0/remote/registry                                                    
 GET /api/v0/repositories                                                                      | 200     200     200     200     200     200
 GET /api/v0/repositories/{namespace}                                                          | 200     200     200     200     200     200
 POST /api/v0/repositories/{namespace}                                                         | 403     400/201 400/201 400/201 403     403
+GET /api/v0/repositories/{account}/webhooks                                                   | 403/404 403/404 403/404 200/404 403     403
 GET /api/v0/repositories/{repo}                                                               | 200/404 200/404 200/404 200/404 200/404 404
 PATCH /api/v0/repositories/{repo}                                                             | 403     403     200/404 200/404 403     404
 DELETE /api/v0/repositories/{repo}                                                            | 403     403     204     204     403     404
@@ -319,6 +328,7 @@ DELETE /api/v0/webhooks/00000000-0000-4000-8000-000000000000                    
 POST /api/v0/webhooks/test                                                                    | 501     501     501     501     501     501
 POST /api/v0/webhooks/update                                                                  | 501     501     501     501     501     501
 GET /api/v0/workers                                                                           | 403     403     403     403     403     403
+POST /api/v0/workers/00000000-0000-4000-8000-000000000000/capacity                            | 403     403     403     403     403     403
 GET /enzi/v0/accounts                                                                         | 200     200     200     200     403     403
 POST /enzi/v0/accounts                                                                        | 403     403     403     403     403     403
 GET /enzi/v0/accounts/{account}                                                               | 200/404 200/404 200/404 200/404 403     403
@@ -344,19 +354,20 @@ POST /enzi/v0/id/logout                                                         
 
 /// Everything else that is no page: the token service, how to trust, health, figures.
 pub(super) const SITE: &str = "
-                 | nobody  stale   wrong   stranger foreign owner   admin   token
-GET /auth/token  | 200     400     401     200     200     200     200     400
-POST /auth/token | 400     400     401     200     200     200     200     400
-GET /ca          | 200     200     200     200     200     200     200     200
-GET /ca.crt      | 200     200     200     200     200     200     200     200
-GET /trust.sh    | 200     200     200     200     200     200     200     200
-GET /trust       | 200     200     200     200     200     200     200     200
-GET /healthz     | 200     200     200     200     200     200     200     200
-GET /readyz      | 200     200     200     200     200     200     200     200
-GET /_ping       | 200     200     200     200     200     200     200     200
-GET /v1/_ping    | 200     200     200     200     200     200     200     200
-GET /health      | 200     200     200     200     200     200     200     200
-GET /metrics     | 401     401     401     403     403     403     200     403
+                  | nobody  stale   wrong   stranger foreign owner   admin   token
+GET /auth/token   | 200     400     401     200     200     200     200     400
+POST /auth/token  | 400     400     401     200     200     200     200     400
+GET /ca           | 200     200     200     200     200     200     200     200
+GET /ca.crt       | 200     200     200     200     200     200     200     200
+GET /trust.sh     | 200     200     200     200     200     200     200     200
+GET /trust        | 200     200     200     200     200     200     200     200
+GET /healthz      | 200     200     200     200     200     200     200     200
+GET /readyz       | 200     200     200     200     200     200     200     200
+GET /_ping        | 200     200     200     200     200     200     200     200
+GET /v1/_ping     | 200     200     200     200     200     200     200     200
+GET /health       | 200     200     200     200     200     200     200     200
+GET /metrics      | 401     401     401     403     403     403     200     403
+GET /nginx_status | 401     401     401     403     403     403     200     403
 ";
 
 /// The pages, by session.

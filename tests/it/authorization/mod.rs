@@ -4,6 +4,8 @@
 //! without a row fails by name ([`table`]), and a new variant of an operation or a page does not compile. To fill a
 //! row, write any statuses: the failure prints the table as it was answered, to be *read* before it is taken over.
 //!
+//! [`forms`] asks every endpoint of the REST interface in the forms that real clients use.
+//!
 //! [`known_flaws`] tries what went wrong elsewhere, one test for each published flaw. These are tested where they
 //! belong instead:
 //!
@@ -33,6 +35,7 @@
 
 mod callers;
 mod expected;
+mod forms;
 mod known_flaws;
 mod matrix;
 mod table;
