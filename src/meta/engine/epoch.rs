@@ -140,9 +140,9 @@ mod tests {
                 scope.spawn(|| {
                     let mut last = 0;
                     while last < 200 {
-                        let least = acknowledged.load(Ordering::SeqCst);
+                        let sure = acknowledged.load(Ordering::SeqCst);
                         let row = read();
-                        assert!(row >= last && u64::from(row) >= least, "{row} after {last}, {least} acknowledged");
+                        assert!(row >= last && u64::from(row) >= sure, "{row} after {last}, {sure} acknowledged");
                         last = row;
                     }
                 });
