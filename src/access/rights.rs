@@ -9,7 +9,8 @@
 //! | a public repository | read-only, to whoever is signed in; and to everybody where `anonymous` says so |
 //!
 //! What a decision costs is bounded by the teams that the user is in within *one* organization, not by how many users,
-//! teams and grants there are: one read for the membership, one for the list of those teams, two for each of them.
+//! teams and grants there are: one read each for the repository's id, the membership, the list of those teams, the grants
+//! of the namespace and of the repository, and the name of the team that gives most (or whether the repository is public).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use crate::meta::repo::{self, Visibility};
 use crate::meta::tables::RIGHTS;
 use crate::meta::{Engine, Epoch, MetaError, Only, Read, organization};
 use crate::model::operation::Requirement;
-use crate::model::organization::Member;
+use crate::model::organization::{Member, Team};
 use crate::model::permission::{Action, Level, Place, Right};
 use crate::model::personal_token::TokenScope;
 use crate::model::{Caller, Decision, Principal};
@@ -40,7 +41,7 @@ const CHUNK: usize = 64;
 /// How a user (or nobody) stands to a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
-    /// Whether the repository is public.
+    /// Whether the repository is public; not looked at where there is a level, which gives at least as much.
     pub(super) public: bool,
     /// The greatest level that organization and teams give.
     pub(super) level: Option<Level>,
@@ -92,16 +93,14 @@ impl Sights {
 /// Reads how a user (`None`: nobody) stands to a repository, apart from what follows from the names alone.
 pub(super) fn standing(tx: &impl Read, user: Option<&str>, name: &RepoName) -> Result<Standing, MetaError> {
     let id = repo::id_of(tx, name)?;
-    let row = id.map(|id| repo::get(tx, id)).transpose()?.flatten();
-    let public = row.is_some_and(|row| row.visibility == Visibility::Public);
-    let mut standing = Standing { public, ..Standing::default() };
     if let Some(user) = user
         && let Some(right) = through_organization(tx, user, name.namespace(), id.map(|id| (id, name)))?
     {
-        standing.level = Some(right.level);
-        standing.because = Some(right.because.into());
+        return Ok(Standing { public: false, level: Some(right.level), because: Some(right.because.into()) });
     }
-    Ok(standing)
+    let row = id.map(|id| repo::get(tx, id)).transpose()?.flatten();
+    let public = row.is_some_and(|row| row.visibility == Visibility::Public);
+    Ok(Standing { public, ..Standing::default() })
 }
 
 /// What an organization gives a user on a namespace of its own (`None`), or on one repository in it.
@@ -121,39 +120,65 @@ pub(super) fn through_organization(
             Some(_) => {}
         }
     }
-    let mut best: Option<(Level, Path)> = None;
+    let mut granted: Option<Vec<Granted<'_>>> = None;
+    let mut best: Option<(Level, Team, At<'_>)> = None;
     each_team(tx, user, namespace, &mut |id| {
-        let on_namespace = match namespace {
-            "" => None,
-            namespace => {
-                grant::get(tx, At::Namespace(namespace), id)?.map(|level| (level, Path { id, namespace: true }))
-            }
+        let places = match &mut granted {
+            Some(places) => places,
+            none => none.insert(Granted::in_reach(tx, namespace, repo)?),
         };
-        let on_repo = match repo {
-            Some((repo, name)) => grant::get(tx, At::Repository(repo, name), id)?,
-            None => None,
-        };
-        let on_repo = on_repo.map(|level| (level, Path { id, namespace: false }));
-        for (level, path) in on_namespace.into_iter().chain(on_repo) {
-            // The rows of a deleted team go behind it.
-            if best.as_ref().is_none_or(|(most, _)| level > *most) && organization::team(tx, id)?.is_some() {
-                best = Some((level, path));
+        for place in places {
+            if let Some(level) = place.to(tx, id)?
+                && best.as_ref().is_none_or(|(most, ..)| level > *most)
+                // The rows of a deleted team go behind it.
+                && let Some(team) = organization::team(tx, id)?
+            {
+                best = Some((level, team, place.at));
             }
         }
-        Ok(best.as_ref().is_none_or(|(level, _)| *level < Level::Admin))
+        Ok(best.as_ref().is_none_or(|(level, ..)| *level < Level::Admin))
     })?;
-    let Some((level, path)) = best else { return Ok(None) };
-    let team = organization::team(tx, path.id)?.map_or_else(String::new, |team| {
-        let on = if path.namespace { ", on the namespace" } else { "" };
-        format!("through team {} of {}{on}", team.name, team.organization)
-    });
-    Ok(Some(Right { level, because: Cow::Owned(team) }))
+    Ok(best.map(|(level, team, at)| {
+        let on = if at.repo().is_none() { ", on the namespace" } else { "" };
+        let because = Cow::Owned(format!("through team {} of {}{on}", team.name, team.organization));
+        Right { level, because }
+    }))
 }
 
-/// A team's grant, and whether it is on the whole namespace.
-struct Path {
-    id: Uuid,
-    namespace: bool,
+/// Grants of a place that are read at once. Most places have few, side by side; where there are more, each team of the
+/// user is looked up instead.
+const FEW: usize = 16;
+
+/// The grants of a place.
+struct Granted<'p> {
+    at: At<'p>,
+    /// All of them; `None` where they are more than [`FEW`].
+    all: Option<Vec<(Uuid, Level)>>,
+}
+
+impl<'p> Granted<'p> {
+    /// Those of a namespace, if it is one, and of a repository.
+    fn in_reach(
+        tx: &impl Read,
+        namespace: &'p str,
+        repo: Option<(RepoId, &'p RepoName)>,
+    ) -> Result<Vec<Self>, MetaError> {
+        let namespace = Some(namespace).filter(|namespace| !namespace.is_empty()).map(At::Namespace);
+        let places = namespace.into_iter().chain(repo.map(|(id, name)| At::Repository(id, name)));
+        let read = |at| {
+            let all = grant::on(tx, at, None, FEW + 1)?;
+            Ok(Self { at, all: Some(all).filter(|all| all.len() <= FEW) })
+        };
+        places.map(read).collect()
+    }
+
+    /// What a team has there.
+    fn to(&self, tx: &impl Read, team: Uuid) -> Result<Option<Level>, MetaError> {
+        match &self.all {
+            Some(all) => Ok(all.iter().find(|(id, _)| *id == team).map(|(_, level)| *level)),
+            None => grant::get(tx, self.at, team),
+        }
+    }
 }
 
 /// Each team of a user in the organization of a namespace (of a repository that has none: every team of the user), as

@@ -1,6 +1,7 @@
 //! What a write closure sees and does.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::overlay::{Batch, Change, Changes, Merged, Patch, Value};
@@ -19,7 +20,7 @@ pub(super) struct Effects {
 /// A write closure's view: its own overlay over those kept before it in the batch, over the last commit.
 pub struct WriteTx {
     /// The last commit. One writer means that it stays the last until this batch is committed.
-    snapshot: ReadTx,
+    snapshot: Arc<ReadTx>,
     /// What earlier closures of the batch left.
     batch: Batch,
     /// What this closure did.
@@ -93,7 +94,7 @@ impl WriteTx {
         self.many_keys = Some(reason);
     }
 
-    pub(super) fn over(snapshot: ReadTx) -> Self {
+    pub(super) fn over(snapshot: Arc<ReadTx>) -> Self {
         Self {
             snapshot,
             batch: Batch::default(),

@@ -123,7 +123,7 @@ impl Turn {
     fn take_turn(&mut self, jobs: VecDeque<Box<dyn Job>>) {
         let view = match self.store.reopen_if_latched() {
             Ok(()) if jobs.is_empty() => return,
-            Ok(()) => self.store.snapshot(self.store.database.read().as_ref()),
+            Ok(()) => self.store.view(self.store.database.read().as_ref()),
             Err(error) => Err(error),
         };
         match view {
