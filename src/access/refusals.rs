@@ -90,6 +90,8 @@ struct Inner {
     meta: Engine,
     clock: Clock,
     state: Mutex<State>,
+    /// Held from taking what waits until it is on disk, so that a flush ends after what others write.
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -101,7 +103,7 @@ impl std::fmt::Debug for Inner {
 impl Refusals {
     /// Writes into this store.
     pub fn new(meta: Engine, clock: Clock) -> Self {
-        Self(Arc::new(Inner { meta, clock, state: Mutex::default() }))
+        Self(Arc::new(Inner { meta, clock, state: Mutex::default(), writing: tokio::sync::Mutex::default() }))
     }
 
     /// Notes a refusal; returns at once. What the bounds let through is on disk soon after.
@@ -120,7 +122,7 @@ impl Refusals {
         }
     }
 
-    /// Writes down everything that waits.
+    /// Writes down everything that waits, and ends when all that was noted before is on disk.
     ///
     /// # Errors
     /// When the store fails; what was not written is kept.
@@ -129,6 +131,7 @@ impl Refusals {
     }
 
     async fn write(&self, all: bool) -> Result<(), MetaError> {
+        let _writing = self.0.writing.lock().await;
         let taken = self.0.take(all);
         if taken.is_empty() {
             return Ok(());
@@ -320,6 +323,22 @@ mod tests {
         assert!(told.len() <= 5 * IN_ALL as usize + WAITING + 1, "{}", told.len());
         assert_eq!(told.iter().map(|(_, times)| times).sum::<u64>(), sent, "none is left uncounted");
         assert_eq!(told.iter().filter(|(account, _)| account.is_none()).count(), 1, "what found no room is one");
+    }
+
+    #[tokio::test]
+    async fn a_flush_waits_for_what_is_being_written() {
+        let (meta, clock) = (Engine::in_memory(Mode::Normal), Clock::manual(Timestamp(1_790_000_000_000)));
+        let refusals = Refusals::new(meta.clone(), clock);
+        for n in 0..PER_SOURCE {
+            refusals.0.note(refusal("alice", &format!("192.0.2.{n}")));
+            // The first of these is polled first: it has taken the row when the other looks.
+            let (written, flushed) = tokio::join!(refusals.write(false), async {
+                let flushed = refusals.flush().await;
+                assert_eq!(told(&meta).len(), n as usize + 1);
+                flushed
+            });
+            written.and(flushed).unwrap();
+        }
     }
 
     #[tokio::test]

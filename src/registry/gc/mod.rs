@@ -152,6 +152,8 @@ impl Registry {
     pub async fn collect_garbage_by(&self, actor: &Actor, options: Options) -> Result<Report, GcError> {
         let collector = self.collector();
         let turn = collector.waiting.try_lock().map_err(|_| GcError::Busy)?;
+        let _one = collector.run.lock().await;
+        drop(turn);
         let how = Start::ByHand { ignore_leases: options.ignore_leases };
         match self.start_job(actor, Task::GarbageCollection, how).await {
             Ok(_) => {}
@@ -161,8 +163,6 @@ impl Registry {
             }
             Err(error) => return Err(error.into()),
         }
-        let _one = collector.run.lock().await;
-        drop(turn);
         let run = Run::new(self, options, Trigger::Hand);
         match self.go_on(run, None).await? {
             Going::Done(report) => Ok(report),
