@@ -124,7 +124,7 @@ fn a_server_has_one_heap_for_all_threads() {
         let words = fs::read(format!("/proc/{}/{file}", server.0.id())).unwrap();
         words.split(|byte| *byte == 0).map(text).collect::<Vec<_>>()
     };
-    for word in ["MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.tcache_count=64"] {
+    for word in ["MALLOC_ARENA_MAX=1", "GLIBC_TUNABLES=glibc.malloc.tcache_count=32"] {
         assert!(words_of("environ").contains(&word.to_owned()), "{word}");
     }
     let line = words_of("cmdline");

@@ -8,7 +8,7 @@ const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
 /// The variable with glibc's tunables (ld.so(8); the manual's "Memory Allocation Tunables"): free blocks of each size
 /// that a thread keeps for itself, seven unless told otherwise.
-const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=64");
+const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=32");
 
 /// Has all threads share one arena and keep more free blocks of their own: starts this program again in its own place
 /// (same process, same files) with [`ARENAS`] and [`TUNABLES`] set, which glibc reads before anything of ours runs. What
@@ -22,8 +22,8 @@ const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=64"
 ///
 /// The arena has one lock, for which threads sleep at once. A request takes and gives back more than seven blocks of
 /// some sizes, and so came to the lock a dozen times; whether its threads met there decided between 13 and 26 µs of CPU
-/// (docs/performance.md, "Threads and memory"). Only blocks up to 1 KiB are kept by threads; the most that 64 of each
-/// size can take is 2 MiB for a thread.
+/// (docs/performance.md, "Threads and memory"). Only blocks up to 1 KiB are kept by threads; the most that 32 of each
+/// size can take is 1 MiB for a thread.
 pub(super) fn share_one_arena() {
     let missing: Vec<_> = [ARENAS, TUNABLES].into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
     if cfg!(not(target_env = "gnu")) || missing.is_empty() {
