@@ -87,9 +87,15 @@ struct Serving(std::process::Child);
 
 impl Serving {
     fn on(data: &str) -> Self {
+        Self::with(data, &[])
+    }
+
+    /// With these variables and no others.
+    fn with(data: &str, variables: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_msr-lite"))
             .args(["serve", "--config", "/dev/null", "--data-dir", data, "--listen", "127.0.0.1:0"])
             .env_clear()
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -112,8 +118,8 @@ impl Drop for Serving {
     }
 }
 
-/// The variables are read before `main`: they must be there from the start of the program that serves, which has the number
-/// and the words of the one that was started.
+/// The variables are read before `main`: they must be there from the start of the program that serves, which has the
+/// number and the words of the one that was started.
 #[test]
 #[cfg(target_env = "gnu")]
 fn a_server_has_one_heap_for_all_threads() {
@@ -130,6 +136,16 @@ fn a_server_has_one_heap_for_all_threads() {
     let line = words_of("cmdline");
     assert_eq!(line[..2], [env!("CARGO_BIN_EXE_msr-lite").to_owned(), "serve".to_owned()]);
     assert!(line.contains(&data.to_owned()));
+}
+
+/// As where glibc takes the variables away each time.
+#[test]
+#[cfg(target_env = "gnu")]
+fn a_server_that_was_started_again_is_not_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Serving::with(dir.path().to_str().unwrap(), &[("_MSR_LITE_STARTED_AGAIN", "1")]);
+    let variables = fs::read(format!("/proc/{}/environ", server.0.id())).unwrap();
+    assert!(!text(&variables).contains("MALLOC_ARENA_MAX"));
 }
 
 #[test]

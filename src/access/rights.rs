@@ -379,6 +379,10 @@ impl Access {
                         }
                         single.extend(public);
                     }
+                    // Before each is asked for: a token names up to a hundred places.
+                    if single.len() > 2 * MAX_PLACES {
+                        return Ok(Visible::Ask);
+                    }
                 }
                 (Place::Namespace(_), Visible::Ask) => return Ok(Visible::Ask),
             }

@@ -10,10 +10,15 @@ const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 /// that a thread keeps for itself, seven unless told otherwise.
 const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=32");
 
+/// The variable by which the program that was started again knows that it was. Where a file has capabilities of its own
+/// (setcap(8), for port 443) glibc from 2.39 on takes the two others away before anything of ours runs (ld.so(8),
+/// "Secure-execution mode"), and it would be started again for ever.
+const AGAIN: &str = "_MSR_LITE_STARTED_AGAIN";
+
 /// Has all threads share one arena and keep more free blocks of their own: starts this program again in its own place
 /// (same process, same files) with [`ARENAS`] and [`TUNABLES`] set, which glibc reads before anything of ours runs. What
-/// is set already stays. Does nothing where both are, and returns where the program cannot be started again (no
-/// `/proc`): it then runs as it would have.
+/// is set already stays. Does nothing where both are or where that was done once, and returns where the program cannot be
+/// started again (no `/proc`): it then runs as it would have.
 ///
 /// Otherwise each thread has an arena of its own, up to eight for each core. A page of the store's cache is taken from
 /// the arena of whichever thread reads it and given back to that one by whichever thread needs room in the cache, so
@@ -26,13 +31,13 @@ const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=32"
 /// size can take is 1 MiB for a thread.
 pub(super) fn share_one_arena() {
     let missing: Vec<_> = [ARENAS, TUNABLES].into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
-    if cfg!(not(target_env = "gnu")) || missing.is_empty() {
+    if cfg!(not(target_env = "gnu")) || missing.is_empty() || std::env::var_os(AGAIN).is_some() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
     let mut arguments = std::env::args_os();
     let mut again = Command::new(program);
-    again.envs(missing);
+    again.envs(missing).env(AGAIN, "1");
     if let Some(name) = arguments.next() {
         again.arg0(name);
     }

@@ -120,9 +120,10 @@ impl Metrics {
     pub fn status(&self) -> String {
         let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         let Totals { open, accepted, turned_away, requests } = &self.0.totals;
+        // In this order, for each open one was accepted before.
+        let open = of(open);
         let (handled, requests) = (of(accepted), of(requests));
         let accepts = handled + of(turned_away);
-        let open = of(open);
         format!("Active connections: {open} \nserver accepts handled requests\n {accepts} {handled} {requests} \n")
     }
 

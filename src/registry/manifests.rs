@@ -56,7 +56,7 @@ pub struct Details {
 pub struct ConfigBlob {
     /// As the manifest names it.
     pub descriptor: Descriptor,
-    /// Its bytes, if they are here and at most 1 MiB (an image's) or 64 KiB (anything else's).
+    /// Its bytes, if they are here and at most 1 MiB.
     pub bytes: Option<bytes::Bytes>,
 }
 
@@ -200,9 +200,8 @@ impl Registry {
         kind: Kind,
     ) -> Result<(What, Option<ConfigBlob>), RegistryError> {
         let is_image = kind == Kind::Image && !read.is_index;
-        let limit = if is_image { MAX_DOCUMENT } else { ARTIFACT_CONFIG };
         let stored = self.meta().read(|tx| match read.config() {
-            Some(config) => small_blob(tx, repo, &config.digest, limit),
+            Some(config) => small_blob(tx, repo, &config.digest, MAX_DOCUMENT),
             None => Ok(None),
         })?;
         let config = self.content(stored).await;
@@ -216,6 +215,7 @@ impl Registry {
             return Ok((self.meta().read(|tx| multi_arch(tx, repo, read))?, blob));
         }
         let files = read.parts.iter().filter(|part| part.role != Role::Config).map(|part| part.descriptor.clone());
+        let config = config.filter(|config| config.len() <= ARTIFACT_CONFIG);
         let config = config.and_then(|config| serde_json::from_slice(&config).ok());
         Ok((What::Artifact { files: files.collect(), config }, blob))
     }

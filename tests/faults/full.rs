@@ -215,8 +215,9 @@ impl Lab {
         }
     }
 
-    /// Somebody else takes what the ballast gave, too. Then not even deletions can be written (docs/reliability.md tells of
-    /// this limit), unless the store's file has room within: they are refused in words, and nothing is lost by it.
+    /// Somebody else takes what the ballast gave, too. Then not even a deletion can be written (docs/reliability.md tells
+    /// of this limit): it is refused in words, and nothing is lost by it. But for those for which the store finds room in
+    /// its own file, where earlier rows stood: now and then these are all.
     async fn starve(&mut self, outside: &File) {
         self.collect_no_more().await;
         while self.standing() > FEW {
@@ -226,6 +227,7 @@ impl Lab {
                 break;
             }
         }
+        fill(outside, SIZE);
         assert_eq!(self.push().await, Told::Full, "{}", self.when);
         self.check("starved").await;
         if self.dice.below(2) == 0 {

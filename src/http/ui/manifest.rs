@@ -69,9 +69,9 @@ pub(super) fn tabs(details: &Details, referrers: usize) -> Vec<(ManifestPage, &'
             (ManifestPage::History, "History", None),
         ],
         What::MultiArch { platforms, .. } => vec![(ManifestPage::Platforms, "Platforms", Some(platforms.len()))],
-        What::Artifact { files, config } => {
+        What::Artifact { files, .. } => {
             let mut tabs = vec![(ManifestPage::Files, "Files", Some(files.len()))];
-            if config.is_some() {
+            if details.config.is_some() {
                 tabs.push((ManifestPage::Config, "Config", None));
             }
             tabs

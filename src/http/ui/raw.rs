@@ -71,8 +71,8 @@ impl RawConfig {
     }
 }
 
-/// The bytes of a manifest, a configuration or a bundle, exactly. Nothing that a browser would look into: no type to run, a name to store
-/// it under, and no rights should it be opened all the same.
+/// The bytes of a manifest, a configuration or a bundle, exactly. Nothing that a browser would look into: no type to run,
+/// a name to store it under, and no rights should it be opened all the same.
 pub(super) fn download(details: &Details, page: ManifestPage) -> Outcome {
     let nothing = || Failure::NotFound("There is nothing to download at this address.".to_owned());
     let bundle = match &details.what {

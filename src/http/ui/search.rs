@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use super::page::{Frame, Nav, render};
 use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Failure, Outcome, Visit};
+use crate::http::v2::read_list;
 use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::oci::kind::Kind;
@@ -55,14 +56,19 @@ struct AnnotationFound {
 }
 
 /// `/search`.
-pub(super) fn serve(visit: &Visit<'_>) -> Outcome {
+pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     let text = visit.query.get("q").unwrap_or_default();
     if text.len() > MAX_TEXT {
         return Err(Failure::Bad(format!("A search has at most {MAX_TEXT} bytes; look for less of it.")));
     }
-    let readable = |name: &RepoName| visit.may(Requirement::Repository(name, Action::Pull));
-    let visible = visit.app.access.visible(&visit.caller)?;
-    let found = visit.app.registry.search_visible(text, LIMIT, &visible, readable)?;
+    let (app, caller, wanted) = (visit.app.clone(), visit.caller.clone(), text.to_owned());
+    let visible = app.access.visible(&caller)?;
+    // It may look into thousands of repositories.
+    let found = read_list(usize::MAX, move || {
+        let readable = |name: &RepoName| app.access.may(&caller, Requirement::Repository(name, Action::Pull));
+        app.registry.search_visible(&wanted, LIMIT, &visible, readable)
+    })
+    .await?;
     let by_digest = |repo: &RepoName, digest| manifest_path(repo, &Reference::Digest(digest), ManifestPage::Overview);
     let named = |kind: Kind| (kind.name(), kind.label());
     let mut frame = visit.frame("Search", Nav::Repositories);

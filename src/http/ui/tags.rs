@@ -39,6 +39,22 @@ struct TagsPage {
     push: Option<String>,
 }
 
+impl TagsPage {
+    /// What the tags are that the list does not count: invocation images stand with their applications, and
+    /// signatures are listed where they are asked for.
+    fn beside(&self) -> Option<&'static str> {
+        let total = self.total.filter(|_| !self.query.is_filtered())?;
+        let beside = self.head.tags.saturating_sub(total);
+        let signatures = if self.query.signatures { 0 } else { self.signatures };
+        match (signatures, beside.saturating_sub(signatures)) {
+            (0, 0) => None,
+            (0, _) => Some("invocation images"),
+            (_, 0) => Some("signatures"),
+            _ => Some("signatures and invocation images"),
+        }
+    }
+}
+
 /// A page of untagged manifests.
 struct Loose {
     rows: Vec<Row>,

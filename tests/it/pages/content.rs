@@ -300,7 +300,7 @@ async fn signatures_are_shown_when_they_are_asked_for() {
     assert_eq!(lab.put_manifest(repo, &tag, OCI_MANIFEST, &signature).await.status(), StatusCode::CREATED);
     let mut browser = Browser::signed_in(&lab, "admin").await;
     let tags = browser.get("/r/admin/web/-/tags").await;
-    tags.has(&["signatures and SBOMs (1)", "1 in all"]);
+    tags.has(&["signatures and SBOMs (1)", "1 in all; 2 tags with signatures</span>"]);
     assert_eq!(rows(&tags), ["1"]);
     for query in ["signatures=1&sort=name&q=sha", "type=signature"] {
         let shown = browser.get(&format!("/r/admin/web/-/tags?{query}")).await;

@@ -244,6 +244,16 @@ on_each_engine! {
         assert!(raw.contains("curl --cacert ca.crt -u admin -o config.json") && raw.contains("/v2/lab/web/blobs/sha256:"));
         let absent = browser.get("/r/lab/web/-/tags/large/config?download=1").await;
         assert_eq!(absent.status, StatusCode::NOT_FOUND, "{}", absent.text);
+
+        // So too that of anything else, whether or not it is small enough, or JSON, to be looked into.
+        let (thing, long) = ("application/vnd.lab.thing.v1+json", json!({ "words": "x".repeat(100_000) }));
+        put_artifact(&lab, "lab/thing", "1", (thing, &long), &[("a.bin", "application/x")]).await;
+        let page = shown(&mut browser, "/r/lab/thing/-/tags/1").await;
+        assert!(links(&page.text).contains(&"/r/lab/thing/-/tags/1/config"), "{}", page.text);
+        let page = shown(&mut browser, "/r/lab/thing/-/tags/1/config").await;
+        assert!(page.text.contains("This is its beginning") && !page.text.contains("not in this registry"));
+        let file = browser.get("/r/lab/thing/-/tags/1/config?download=1").await;
+        assert_eq!((file.status, file.text), (StatusCode::OK, long.to_string()));
     }
 
     async fn attestations_are_no_platforms(lab) {
