@@ -487,7 +487,6 @@ impl Access {
     pub async fn reset_password_by(&self, actor: &Actor, account: &str) -> Result<Secret, AccessError> {
         let password = generate();
         self.set_password_by(actor, account, password.clone()).await?;
-        tracing::info!(account, "password reset");
         Ok(password)
     }
 

@@ -28,7 +28,7 @@ const REMEMBER: Duration = Duration::from_mins(5);
 
 /// Which state of which account: its id and its revision. A name is not enough, nor name and revision: an account that is
 /// deleted and made again within a millisecond begins at the revision at which the first one did.
-type Version = (Uuid, u64);
+pub(super) type Version = (Uuid, u64);
 
 fn version(account: &Account) -> Version {
     (account.id, account.revision)
@@ -177,12 +177,11 @@ impl Access {
         let inner = &self.0;
         let now = inner.clock.steady();
         let account = self.account(&attempt.name)?;
-        let revision = account.as_ref().map(|account| account.revision);
-        if account.as_ref().is_some_and(|account| inner.sign_ins.knows(&attempt.proof, version(account), attempt.began))
-        {
+        let seen = account.as_ref().map(version);
+        if seen.is_some_and(|seen| inner.sign_ins.knows(&attempt.proof, seen, attempt.began)) {
             return Ok(account);
         }
-        if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, revision)) {
+        if inner.throttle.refused_before(&attempt.name, attempt.from, (attempt.proof, seen)) {
             return Err(wrong());
         }
         match inner.throttle.check(&attempt.name, attempt.from, now) {
@@ -226,8 +225,8 @@ impl Access {
                 Ok(account)
             }
             account => {
-                let revision = account.as_ref().map(|account| account.revision);
-                inner.throttle.failed(&attempt.name, attempt.from, (attempt.proof, revision), now);
+                let seen = account.as_ref().map(version);
+                inner.throttle.failed(&attempt.name, attempt.from, (attempt.proof, seen), now);
                 if let Some(account) = account {
                     tracing::warn!(account = account.name, address = %peer, "wrong password");
                     self.refused_credentials("sign_in", &account.name, peer, "the password is not right");

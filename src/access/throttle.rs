@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 
 use super::cache::Bounded;
 use super::password::Proof;
+use super::sign_in::Version;
 
 /// Failures in a row before the first wait.
 pub(super) const FREE: u32 = 5;
@@ -66,13 +67,16 @@ impl Source {
     }
 }
 
+/// A password, and the account that it was tried on as that stood; `None` where there was none.
+type Attempt = (Proof, Option<Version>);
+
 /// Failures in a row of one account at one address.
 #[derive(Debug)]
 struct Run {
     failures: u32,
     last: u64,
-    /// The last refused attempt, and the account's revision that refused it.
-    refused: (Proof, Option<u64>),
+    /// The last refused attempt, and the state of the account that refused it.
+    refused: Attempt,
 }
 
 /// A bucket that holds `burst` failures and loses one a minute; kept as the time at which it will be empty.
@@ -113,7 +117,7 @@ impl Throttle {
     }
 
     /// Whether this very attempt was refused before and nothing has changed since.
-    pub(super) fn refused_before(&self, account: &str, from: Source, attempt: (Proof, Option<u64>)) -> bool {
+    pub(super) fn refused_before(&self, account: &str, from: Source, attempt: Attempt) -> bool {
         let mut counts = self.0.lock();
         counts.runs.get(&(account.to_owned(), from)).is_some_and(|run| run.refused == attempt)
     }
@@ -145,7 +149,7 @@ impl Throttle {
     }
 
     /// Notes a refused password.
-    pub(super) fn failed(&self, account: &str, from: Source, attempt: (Proof, Option<u64>), now: u64) {
+    pub(super) fn failed(&self, account: &str, from: Source, attempt: Attempt, now: u64) {
         let mut counts = self.0.lock();
         let key = (account.to_owned(), from);
         let before = counts.runs.get(&key).filter(|run| now.saturating_sub(run.last) < FORGET);
@@ -178,6 +182,7 @@ fn fill<K: std::hash::Hash + Eq>(buckets: &mut Bounded<K, Bucket>, key: K, now: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Uuid;
 
     const HERE: &str = "192.0.2.1";
     const THERE: &str = "192.0.2.2";
@@ -186,10 +191,10 @@ mod tests {
         Source::of(address.parse().unwrap())
     }
 
-    fn guess(n: u32) -> (Proof, Option<u64>) {
+    fn guess(n: u32) -> Attempt {
         let mut proof = Proof::default();
         proof[..4].copy_from_slice(&n.to_be_bytes());
-        (proof, Some(1))
+        (proof, Some((Uuid([7; 16]), 1)))
     }
 
     /// Fails `n` times with new guesses as soon as each is let through; returns the time after it.
@@ -286,6 +291,11 @@ mod tests {
         assert!(throttle.refused_before("alice", from(HERE), guess(7)));
         assert!(!throttle.refused_before("alice", from(HERE), guess(8)));
         assert!(!throttle.refused_before("alice", from(THERE), guess(7)));
-        assert!(!throttle.refused_before("alice", from(HERE), (guess(7).0, Some(2))), "a new password");
+        assert!(
+            !throttle.refused_before("alice", from(HERE), (guess(7).0, Some((Uuid([7; 16]), 2)))),
+            "a new password"
+        );
+        let made_again = (guess(7).0, Some((Uuid([8; 16]), 1)));
+        assert!(!throttle.refused_before("alice", from(HERE), made_again), "another account of that name");
     }
 }

@@ -26,7 +26,7 @@ impl Registry {
     /// # Errors
     /// The store's fault; nothing is started then.
     pub async fn start_job(&self, actor: &Actor, task: Task, how: Start) -> Result<Job, RegistryError> {
-        let (now, actor) = (self.clock().now(), actor.clone());
+        let (now, by, actor) = (self.clock().now(), actor.principal.name(), actor.clone());
         let (id, event_id, state) = (JobId::at(now), EventId::at(now), JobState::Waiting);
         let started = Job { id, task, state, due: now, attempts: 0, last_error: None };
         let row = started.clone();
@@ -44,7 +44,7 @@ impl Registry {
         if how == Start::Queued {
             self.jobs_bell().notify_one();
         }
-        tracing::info!(task = started.task.name(), ?how, "started on request");
+        tracing::info!(task = started.task.name(), ?how, by, "started on request");
         Ok(started)
     }
 

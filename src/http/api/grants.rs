@@ -8,7 +8,7 @@ use super::call::{Call, Outcome, page};
 use super::error::{Code, Failure};
 use super::people::{account, account_shown, refused, team_brief, user};
 use super::repositories;
-use super::table::{ADMINISTER, Endpoint, Need, PAGING, PULL, at_once, row};
+use super::table::{ADMINISTER, Endpoint, Need, PAGING, PULL, WHOLE, at_once, row};
 use crate::access::AccessError;
 use crate::base::Uuid;
 use crate::http::reply;
@@ -37,7 +37,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_list_namespace_access",
         MANAGE,
         "Teams with rights on a namespace",
-        PAGING,
+        WHOLE,
         |call| at_once(on_namespace(&call)),
     ),
     row(Method::GET, OF_NAMESPACE, "api_get_namespace_access", MANAGE, "A team's right on a namespace", &[], |call| {
@@ -67,7 +67,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         "api_list_team_access",
         ADMINISTER,
         "Teams with rights on a repository",
-        PAGING,
+        WHOLE,
         |call| at_once(on_repository(&call)),
     ),
     row(

@@ -9,7 +9,9 @@ use super::path;
 use super::people::{self, account_shown};
 use super::repositories;
 use super::table::{Endpoint, Need, Parameter, parameter, row};
+
 use crate::access::accounts::AccountFilter;
+use crate::access::rights::Visible;
 use crate::http::reply;
 use crate::http::v2::read_list;
 use crate::model::account::Account;
@@ -85,9 +87,11 @@ async fn find(
 ) -> Result<Vec<RepoEntry>, Failure> {
     let (registry, access) = (call.app.registry.clone(), call.app.access.clone());
     let caller = if call.may(Requirement::Catalog) { call.caller.without_token() } else { call.caller.clone() };
-    let visible = access.visible(&caller)?;
-    let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
-    let find = move || registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable);
+    let find = move || {
+        let visible = access.visible(&caller).unwrap_or(Visible::Ask);
+        let readable = |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
+        registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable)
+    };
     Ok(read_list(usize::MAX, find).await?)
 }
 

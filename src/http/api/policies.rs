@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::call::{Call, Outcome, page};
 use super::error::{Code, Failure};
-use super::table::{ADMINISTER, Answer, Endpoint, Need, PAGING, Parameter, at_once, parameter, row};
+use super::table::{
+    ADMINISTER, Answer, Endpoint, NAMESPACE_WEBHOOKS, Need, PAGING, Parameter, at_once, parameter, row,
+};
 use crate::http::reply;
 use crate::model::operation::AccountAction;
 
@@ -163,7 +165,7 @@ pub(super) static ROWS: &[Endpoint] = &[
     ),
     row(
         Method::GET,
-        "/repositories/{account}/webhooks",
+        NAMESPACE_WEBHOOKS,
         "api_list_namespace_webhooks",
         Need::Account(AccountAction::Manage),
         "Webhooks of a namespace, as MSR's documents name them; not built yet, so there are none",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::call::{BY_ID, Call, Outcome, namespace, page};
 use super::error::{Code, Failure};
 use super::path;
+use crate::access::rights::Visible;
 use crate::base::Page;
 use crate::http::reply;
 use crate::http::v2::read_list;
@@ -42,10 +43,10 @@ pub(super) async fn list_namespace(call: Call<'_>) -> Outcome {
 async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
     let paging = call.query.page()?;
     let (registry, access, caller) = (call.app.registry.clone(), call.app.access.clone(), call.caller.clone());
-    let visible = access.visible(&caller)?;
-    let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
     // What the caller may not see is passed over, and there may be much of it.
     let (found, next, count) = read_list(usize::MAX, move || {
+        let visible = access.visible(&caller).unwrap_or(Visible::Ask);
+        let readable = |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
         let mut query = RepoQuery {
             namespace: of.clone(),
             sort: Sort::Name,
@@ -55,7 +56,7 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
         let (mut found, mut long) = (Vec::new(), 0);
         let (next, total) = loop {
             query.limit = CHUNK.min(paging.size - found.len());
-            let page = registry.repositories_visible(&query, &visible, &readable)?;
+            let page = registry.repositories_visible(&query, &visible, readable)?;
             let details = registry.described(page.entries)?;
             long += details.iter().map(|details| details.long_description.len()).sum::<usize>();
             found.extend(details);
@@ -67,7 +68,7 @@ async fn listed(call: Call<'_>, of: Option<String>) -> Outcome {
         let count = match total {
             _ if !paging.count => None,
             // More than a page counts on its way.
-            None => Some(count(&registry, of.as_deref(), &visible, &readable)?),
+            None => Some(count(&registry, of.as_deref(), &visible, readable)?),
             total => total,
         };
         Ok((found, next, count))
@@ -86,7 +87,7 @@ pub(super) fn shown(call: &Call<'_>, found: &[RepoDetails]) -> Result<Vec<Value>
 fn count(
     registry: &crate::registry::Registry,
     of: Option<&str>,
-    visible: &crate::access::rights::Visible,
+    visible: &Visible,
     readable: impl Fn(&RepoName) -> bool,
 ) -> Result<u64, RegistryError> {
     let wanted = |name: &RepoName| of.is_none_or(|of| name.namespace() == of) && readable(name);

@@ -101,6 +101,13 @@ const WITH_INVOCATION: Parameter =
     parameter("withInvocation", "boolean", "with an application, its invocation image's tag as well");
 
 pub(super) const PAGING: &[Parameter] = &[PAGE_START, PAGE_SIZE, COUNT];
+/// A repository.
+pub const REPOSITORY: &str = "/repositories/{repository}";
+/// The webhooks of a namespace.
+pub(super) const NAMESPACE_WEBHOOKS: &str = "/repositories/{account}/webhooks";
+/// Of lists that MSR gives whole.
+pub(super) const WHOLE: &[Parameter] =
+    &[PAGE_START, parameter("pageSize", "integer", "entries of a page: 1000 by default and at most"), COUNT];
 
 const EVENTS: &[Parameter] = &[
     PAGE_START,
@@ -214,7 +221,7 @@ static TABLE: &[Endpoint] = &[
     },
     Endpoint {
         method: Method::GET,
-        path: "/repositories/{repository}",
+        path: REPOSITORY,
         name: "api_get_repository",
         needs: PULL,
         about: "One repository",
@@ -223,7 +230,7 @@ static TABLE: &[Endpoint] = &[
     },
     Endpoint {
         method: Method::PATCH,
-        path: "/repositories/{repository}",
+        path: REPOSITORY,
         name: "api_change_repository",
         needs: ADMINISTER,
         about: "Changes descriptions and visibility; what is not sent stays",
@@ -232,7 +239,7 @@ static TABLE: &[Endpoint] = &[
     },
     Endpoint {
         method: Method::DELETE,
-        path: "/repositories/{repository}",
+        path: REPOSITORY,
         name: "api_delete_repository",
         needs: ADMINISTER,
         about: "Deletes a repository with all that it holds; 204 also when there is none",
@@ -272,7 +279,7 @@ static TABLE: &[Endpoint] = &[
         name: "api_list_manifests",
         needs: PULL,
         about: "The manifests of a repository, tagged or not, by digest",
-        query: PAGING,
+        query: WHOLE,
         handler: |call| Box::pin(manifests::list(call)),
     },
     Endpoint {
@@ -319,11 +326,13 @@ pub fn find(prefix: &str, method: &Method, path: &str) -> Found {
     let path = path::segments(path);
     let rows = endpoints().filter(|(of, _)| *of == prefix);
     let fitting = rows.filter_map(|(_, endpoint)| Some((endpoint, path::fit(endpoint.path, &path)?)));
+    let wanted = if method == Method::HEAD { &Method::GET } else { method };
+    // A repository may be called so: but for being read, the path is the repository's.
+    let fitting = fitting.filter(|(endpoint, _)| endpoint.path != NAMESPACE_WEBHOOKS || wanted == Method::GET);
     let mut fitting: Vec<_> = fitting.collect();
     let length = |endpoint: &Endpoint| endpoint.path.split('/').count();
     let longest = fitting.iter().map(|(endpoint, _)| length(endpoint)).max().unwrap_or_default();
     fitting.retain(|(endpoint, _)| length(endpoint) == longest);
-    let wanted = if method == Method::HEAD { &Method::GET } else { method };
     if let Some(at) = fitting.iter().position(|(endpoint, _)| endpoint.method == wanted) {
         let (endpoint, parameters) = fitting.swap_remove(at);
         return Found::Endpoint(endpoint, parameters);
@@ -386,6 +395,9 @@ mod tests {
         assert_eq!(get("/repositories/lab%2Fapp"), "api_get_repository");
         assert_eq!(get("/repositories/-/app"), "api_get_repository");
         assert_eq!(get("/repositories/lab/tags"), "api_get_repository", "a repository may be called so");
+        assert_eq!(get("/repositories/lab/webhooks"), "api_list_namespace_webhooks");
+        assert_eq!(get("/repositories/lab%2Fwebhooks"), "api_get_repository");
+        assert_eq!(found(&Method::DELETE, "/repositories/lab/webhooks"), "api_delete_repository");
         assert_eq!(get("/repositories/lab/app/tags"), "api_list_tags");
         assert_eq!(get("/repositories/lab/app/web/tags/1.0/"), "api_get_tag");
         assert_eq!(get("/repositories/lab/app/tags/tags"), "api_get_tag", "the longer one is meant");

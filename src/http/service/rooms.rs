@@ -159,9 +159,12 @@ mod tests {
         stream.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
         drop(stream);
-        while empty(&server) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let left = async {
+            while empty(&server) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), left).await.expect("the room is given back");
         assert!(server.get("/panic", "").await.starts_with("HTTP/1.1 500 "));
         assert!(server.get("/ping", "").await.ends_with("pong"));
         assert_eq!(empty(&server), 1);

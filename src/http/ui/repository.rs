@@ -1,7 +1,7 @@
 //! A repository's own page, and what stands above all of its pages.
 
 use askama::Template;
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 
 use super::page::{Frame, Nav, render};
 use super::pull_commands::{Command, Target};
@@ -9,6 +9,8 @@ use super::repositories::visibility_word;
 use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Outcome, Visit, kind_words, markdown};
 use crate::base::Timestamp;
+use crate::http::api::PREFIX;
+use crate::http::api::table::{self, Found};
 use crate::model::Action;
 use crate::oci::{Reference, RepoName, Tag};
 use crate::registry::repos::RepoDetails;
@@ -115,7 +117,13 @@ pub(super) fn pull_commands(visit: &Visit<'_>, repo: &RepoName, entry: &TagEntry
 /// The path of the same data in the REST interface, where a repository of one component stands under `-`.
 pub(super) fn api_path(repo: &RepoName) -> String {
     let namespace = if repo.namespace().is_empty() { "-" } else { repo.namespace() };
-    format!("/api/v0/repositories/{namespace}/{}", repo.name())
+    let name = format!("{namespace}/{}", repo.name());
+    let plain = format!("/repositories/{name}");
+    // The last component may be a word such as `tags`; then a list has this path.
+    match table::find(PREFIX, &Method::GET, &plain) {
+        Found::Endpoint(row, _) if row.path == table::REPOSITORY => format!("{PREFIX}{plain}"),
+        _ => format!("{PREFIX}/repositories/{}", name.replace('/', "%2F")),
+    }
 }
 
 #[derive(Template)]
@@ -176,4 +184,28 @@ pub(super) fn serve(visit: &Visit<'_>, repo: &RepoName) -> Outcome {
 /// What to type to push here.
 pub(super) fn push_commands(host: &str, repo: &RepoName) -> String {
     format!("docker login {host}\ndocker tag IMAGE {host}/{repo}:TAG\ndocker push {host}/{repo}:TAG")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_that_a_page_shows_is_the_repositorys() {
+        let plain = ["lab/app", "lab/app/web", "lab/tags"];
+        for name in plain.into_iter().chain(["lab/webhooks", "lab/app/tags", "lab/app/webhooks", "webhooks", "app"]) {
+            let repo = RepoName::parse(name).unwrap();
+            let path = api_path(&repo);
+            let expected = if name.contains('/') { name.to_owned() } else { format!("-/{name}") };
+            let Found::Endpoint(row, parameters) = table::find(PREFIX, &Method::GET, &path[PREFIX.len()..]) else {
+                panic!("{path}")
+            };
+            assert_eq!(
+                (row.path, parameters.repository.as_deref()),
+                (table::REPOSITORY, Some(expected.as_str())),
+                "{path}"
+            );
+            assert!(!plain.contains(&name) || !path.contains('%'), "{path}");
+        }
+    }
 }
