@@ -16,6 +16,7 @@ use crate::model::account::Account;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
+use crate::registry::Registry;
 use crate::registry::repos::RepoEntry;
 
 /// Entries of an answer that names no number, and the most there are (MSR's and Docker's).
@@ -83,12 +84,13 @@ async fn find(
     namespace: Option<String>,
     limit: usize,
 ) -> Result<Vec<RepoEntry>, Failure> {
-    let (registry, access) = (call.app.registry.clone(), call.app.access.clone());
+    let access = call.app.access.clone();
     let caller = if call.may(Requirement::Catalog) { call.caller.without_token() } else { call.caller.clone() };
     let visible = access.visible(&caller)?;
     let readable = move |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
-    let find = move || registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable);
-    Ok(read_list(usize::MAX, find).await?)
+    let find =
+        move |registry: &Registry| registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable);
+    Ok(call.app.registry.search_aside(find).await?)
 }
 
 /// Accounts whose name contains the text, among as many as one request looks at.

@@ -10,7 +10,7 @@ use super::{
 pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     let (repo, page) = match &visit.page {
         PageRequest::Repositories => return repositories::serve(visit).await,
-        PageRequest::Search => return search::serve(visit),
+        PageRequest::Search => return search::serve(visit).await,
         PageRequest::Repository(repo, page) => (repo, page),
         _ => return Err(Failure::NotFound(super::NO_PAGE.to_owned())),
     };

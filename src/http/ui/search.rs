@@ -10,6 +10,7 @@ use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, Reference, RepoName, Tag};
+use crate::registry::Registry;
 
 /// Entries of each list.
 const LIMIT: usize = 20;
@@ -55,14 +56,17 @@ struct AnnotationFound {
 }
 
 /// `/search`.
-pub(super) fn serve(visit: &Visit<'_>) -> Outcome {
+pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     let text = visit.query.get("q").unwrap_or_default();
     if text.len() > MAX_TEXT {
         return Err(Failure::Bad(format!("A search has at most {MAX_TEXT} bytes; look for less of it.")));
     }
-    let readable = |name: &RepoName| visit.may(Requirement::Repository(name, Action::Pull));
-    let visible = visit.app.access.visible(&visit.caller)?;
-    let found = visit.app.registry.search_visible(text, LIMIT, &visible, readable)?;
+    let (access, caller) = (visit.app.access.clone(), visit.caller.clone());
+    let visible = access.visible(&caller)?;
+    let readable = move |name: &RepoName| access.may(&caller, Requirement::Repository(name, Action::Pull));
+    let wanted = text.to_owned();
+    let search = move |registry: &Registry| registry.search_visible(&wanted, LIMIT, &visible, readable);
+    let found = visit.app.registry.search_aside(search).await?;
     let by_digest = |repo: &RepoName, digest| manifest_path(repo, &Reference::Digest(digest), ManifestPage::Overview);
     let named = |kind: Kind| (kind.name(), kind.label());
     let mut frame = visit.frame("Search", Nav::Repositories);
