@@ -211,6 +211,8 @@ impl House {
         let fresh = !data_dir.join(STORE).exists();
         if let Some(file) = options.admin_password_file.as_deref().filter(|_| fresh) {
             first_start::given_password(file)?;
+        } else if options.admin_password_file.is_some() {
+            tracing::warn!("--admin-password-file is for the first start; the password of admin stays as it is");
         }
         let space = Space::open(data_dir, space_options(&config), clock.clone());
         let meta = open_store(&config, data_dir, seams.engine, space.clone(), &clock)?;

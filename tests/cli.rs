@@ -425,3 +425,16 @@ fn accounts_page_says_what_happens() {
         }
     }
 }
+
+#[test]
+fn a_server_may_have_as_many_files_open_as_the_system_lets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Serving::on(dir.path().to_str().unwrap());
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.0.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = line.split_whitespace().filter(|word| word.parse::<u64>().is_ok()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{line}")
+    };
+    assert_eq!(soft, hard);
+}

@@ -363,6 +363,27 @@ impl Blobs {
         Ok((sealed?, Hold(claim)))
     }
 
+    /// Brings to disk what a closing append took in after which nothing was published, and closes the file: an idle
+    /// session holds no descriptor.
+    ///
+    /// # Errors
+    /// As [`Blobs::seal_and_hold`], but for the digest.
+    pub async fn rest(&self, id: UploadId, repo: &RepoName) -> Result<(), BlobError> {
+        let claim = self.0.receive(id, repo)?;
+        if claim.upload().is_inline() {
+            return Ok(());
+        }
+        let (_, rested) = pipeline::hop(claim, |claim| {
+            let rested = pipeline::end_append(claim, true);
+            if matches!(rested, Err(BlobError::DiskFull)) {
+                claim.roll_back(Before::nothing());
+            }
+            rested
+        })
+        .await?;
+        rested
+    }
+
     /// Forgets a session whose content has been published (or doomed) by a row: sidecar and memory go, the file stays.
     /// For a commit's effect: it removes one name and does not wait for the disk. A session that is not known is no
     /// error.

@@ -427,7 +427,7 @@ fn write_and_hash(claim: &mut Claim, pieces: &[Bytes]) -> Result<(), BlobError> 
     Ok(())
 }
 
-fn end_append(claim: &mut Claim, secure: bool) -> Result<(), BlobError> {
+pub(super) fn end_append(claim: &mut Claim, secure: bool) -> Result<(), BlobError> {
     claim.alive()?;
     let (upload, fs, file) = claim.parts();
     upload.release(fs)?;

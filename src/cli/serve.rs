@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use toml::Value;
 
 use super::config::FlagValue;
@@ -102,12 +103,22 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<Exit, CliError> {
     let _log = logging::set_up(&loaded.config.log, loaded.config.log_format)?;
     let options = context.serve_options(args.names.admin_password_file.clone())?;
     super::allocator::keep_freed_buffers();
+    allow_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::failed(format!("the runtime cannot start: {error}")))?;
     runtime.block_on(serve::run(options, context.program()))?;
     Ok(Exit::Done)
+}
+
+/// Lets the process have as many files open as it may give itself. The limit that shells and systemd set by default (1,024)
+/// is for programs that use `select`; connections and uploads take one each.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, now = limit.current, "the limit of open files stays as it is");
+    }
 }
 
 impl From<serve::ServeError> for CliError {

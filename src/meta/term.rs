@@ -53,12 +53,21 @@ pub fn set(tx: &mut WriteTx, repo: RepoId, digest: &Digest, terms: &[String]) ->
     Ok(())
 }
 
-/// The manifests of a repository that are found by terms, at most `limit`, and those terms.
+/// The manifests of a repository that are found by terms, and those terms: at most `limit`, by digest, those behind `after`.
 ///
 /// # Errors
 /// When the store fails.
-pub fn of_repo(tx: &impl Read, repo: RepoId, limit: usize) -> Result<Vec<(Digest, Vec<String>)>, MetaError> {
-    let rows = tx.range_prefix(MANIFEST_TERMS, Key::new().u64(repo.0).as_ref(), limit)?;
+pub fn of_repo(
+    tx: &impl Read,
+    repo: RepoId,
+    after: Option<&Digest>,
+    limit: usize,
+) -> Result<Vec<(Digest, Vec<String>)>, MetaError> {
+    let all = Key::new().u64(repo.0);
+    // No key of this table is the beginning of another one: a zero byte behind it is what comes next.
+    let from = after.map(|digest| [of_key(repo, digest).as_ref(), &[0]].concat());
+    let from = from.as_deref().unwrap_or(all.as_ref());
+    let rows = tx.range(MANIFEST_TERMS, from, Key::prefix_end(all.as_ref()).as_deref(), limit)?;
     rows.iter()
         .map(|(key, value)| {
             let mut key = KeyReader::new(key);

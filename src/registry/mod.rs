@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::base::{Clock, Timestamp};
 use crate::blobs::Blobs;
@@ -92,6 +92,8 @@ struct Inner {
     seal: OnceLock<listing::Seal>,
     gc: gc::Collector,
     audit: audit::Audit,
+    /// Turns of searches.
+    searches: Arc<Semaphore>,
 }
 
 impl Registry {
@@ -101,6 +103,7 @@ impl Registry {
         let (trace, seal) = (trace::Trace::default(), OnceLock::new());
         let (usage, gc, bodies) = (usage::Usage::default(), gc::Collector::default(), cache::Bodies::default());
         let (recent, audit) = (pull::Recent::default(), audit::Audit::default());
+        let searches = Arc::new(Semaphore::new(search::AT_ONCE));
         Self(Arc::new(Inner {
             meta,
             blobs,
@@ -115,6 +118,7 @@ impl Registry {
             seal,
             gc,
             audit,
+            searches,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Search over what a caller may see: repositories, tags, digest prefixes and annotations.
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 
 use super::repos::RepoEntry;
 use super::{Registry, RegistryError, listing, repos, terms};
@@ -26,6 +27,10 @@ const ROWS: usize = 1_000;
 const MANY_ROWS: usize = 5_000;
 /// Rows of a list of repositories that are read at once.
 const CHUNK: usize = 500;
+/// Manifests whose terms are read at once.
+const TERMS: usize = 250;
+/// Searches that run at once. Each may take a tenth of a second of a processor, and whoever may read may ask for many.
+pub(super) const AT_ONCE: usize = 2;
 /// Hexadecimal digits of the shortest beginning of a digest that is looked for.
 const SHORTEST_DIGEST: usize = 6;
 
@@ -48,6 +53,26 @@ pub struct Found {
 }
 
 impl Registry {
+    /// Runs a search on a thread that serves nobody else; no more than two run, others wait for their turn. One that has
+    /// begun keeps its place until it ends, also when whoever asked has left.
+    ///
+    /// # Errors
+    /// The search's; [`RegistryError::Store`] when it panics.
+    pub async fn search_aside<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&Self) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let failed = |error: &dyn Error| RegistryError::Store(MetaError::Storage(error.to_string()));
+        let turn = self.0.searches.clone().acquire_owned().await.map_err(|error| failed(&error))?;
+        let registry = self.clone();
+        let searching = tokio::task::spawn_blocking(move || {
+            let found = search(&registry);
+            drop(turn);
+            found
+        });
+        searching.await.map_err(|error| failed(&error))?
+    }
+
     /// Searches for `text` in what `readable` lets the caller see. Who knows where that is asks
     /// [`Registry::search_visible`].
     ///
@@ -394,14 +419,23 @@ impl<R: Read, F: Fn(&RepoName) -> bool> Search<'_, R, F> {
             return Ok(());
         }
         let mut left = MANIFESTS;
+        let first = |terms: Vec<String>| terms.into_iter().filter(|term| term.starts_with(&text)).min();
         let within = |tx: &R, id, _| {
-            let rows = term::of_repo(tx, id, left + 1)?;
-            if rows.len() > left {
-                return Ok(None);
+            let (mut found, mut last) = (Vec::new(), None);
+            // Some kilobytes each: not all of them at once.
+            loop {
+                let rows = term::of_repo(tx, id, last.as_ref(), TERMS)?;
+                if rows.len() > left {
+                    return Ok(None);
+                }
+                left -= rows.len();
+                let all = rows.len() < TERMS;
+                last = rows.last().map(|(digest, _)| *digest);
+                found.extend(rows.into_iter().filter_map(|(digest, terms)| Some((first(terms)?, digest))));
+                if all {
+                    return Ok(Some(found));
+                }
             }
-            left -= rows.len();
-            let first = |terms: Vec<String>| terms.into_iter().filter(|term| term.starts_with(&text)).min();
-            Ok(Some(rows.into_iter().filter_map(|(digest, terms)| Some((first(terms)?, digest))).collect()))
         };
         let told = |search: &mut Self, name, _, (term, digest)| {
             full(&mut search.found.annotations, search.limit, &mut search.found.more, (name, digest, term));

@@ -1,5 +1,7 @@
 //! Blobs on their way in: upload sessions, and mounts from other repositories.
 
+use std::time::Duration;
+
 use super::commit::{Change, Proposal, Step};
 use super::trace::TraceEvent;
 use super::{Actor, Registry, RegistryError, admission};
@@ -8,6 +10,10 @@ use crate::blobs::{Append, BlobError, Content, Sealed, SessionStatus, Source};
 use crate::meta::blob::FileState;
 use crate::meta::{Read, blob, lease, repo};
 use crate::oci::{Algorithm, Digest, RepoName};
+
+/// How often an upload that did not end is tried to be closed, and how long after one another.
+const RESTS: u32 = 60;
+const REST: Duration = Duration::from_secs(1);
 
 /// The most repositories that are looked at to find one from which a blob may be mounted.
 const MOUNT_CANDIDATES: usize = 256;
@@ -120,6 +126,12 @@ impl Registry {
         pushed
     }
 
+    /// For a request that means to end an upload with bytes of its own: they are not synced before the whole is, so the
+    /// file stays open meanwhile.
+    pub fn closing(&self, repo: &RepoName, id: UploadId) -> Closing {
+        Closing { registry: self.clone(), repo: repo.clone(), id, ended: false }
+    }
+
     /// Gives an upload up (end-14).
     ///
     /// # Errors
@@ -194,6 +206,53 @@ impl Registry {
             Err(RegistryError::BlobUnknown { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A request that means to end an upload. Dropped before [`Closing::ended`], whether the digest was wrong, the sender's
+/// right has ended or the sender has gone, it lets the upload wait for who goes on with it: on disk, and without an open
+/// file. (Thousands may wait for a day, and nobody else could be served once they had all descriptors.)
+#[must_use]
+pub struct Closing {
+    registry: Registry,
+    repo: RepoName,
+    id: UploadId,
+    ended: bool,
+}
+
+impl Closing {
+    /// The upload has ended.
+    pub fn ended(mut self) {
+        self.ended = true;
+    }
+
+    /// It has not: to be waited for before the answer, so that who goes on with the upload at once finds nobody at it.
+    pub async fn rest(mut self) {
+        self.ended = match self.registry.blobs().rest(self.id, &self.repo).await {
+            Ok(()) | Err(BlobError::UnknownSession) => true,
+            // Tried again later.
+            Err(_) => false,
+        };
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (blobs, repo, id) = (self.registry.blobs().clone(), self.repo.clone(), self.id);
+        runtime.spawn(async move {
+            // What was sent by who has gone is still being written; who goes on with the upload sees to it himself.
+            for _ in 0..RESTS {
+                match blobs.rest(id, &repo).await {
+                    Ok(()) | Err(BlobError::UnknownSession) => return,
+                    Err(BlobError::Busy) => tokio::time::sleep(REST).await,
+                    Err(error) => return tracing::warn!(%error, "an upload that did not end keeps its file open"),
+                }
+            }
+        });
     }
 }
 

@@ -180,6 +180,43 @@ on_each_engine! {
         }
     }
 
+    // A thousand of them took a registry's last descriptor, for a day.
+    async fn uploads_that_did_not_end_keep_no_file_open(lab) {
+        lab.push_image("lab/web", "1", b"layer").await;
+        lab.with_alice().await;
+        lab.give(at("lab/web"), Level::ReadWrite).await;
+        let (head, content) = (octets(&basic("alice", crate::rights::PASSWORD)), "x".repeat(100_000));
+        let right = sha256(content.as_bytes());
+        let [wrong, refused, left] =
+            [lab.upload_of_alice().await, lab.upload_of_alice().await, lab.upload_of_alice().await];
+        let put = |upload: &str, digest| format!("PUT {upload}?digest={digest}");
+        let request = Late::begin(&lab, &put(&wrong, sha256(b"other")), &head, &content).await;
+        assert_eq!(request.end().await, 400);
+        let mut request = Late::begin(&lab, &put(&left, right), &head, &content).await;
+        request.stream.write_all(&content.as_bytes()[..60_000]).await.unwrap();
+        request.stream.flush().await.unwrap();
+        drop(request);
+        let request = Late::begin(&lab, &put(&refused, right), &head, &content).await;
+        lab.server.access().remove_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+        assert_eq!(request.end().await, 404);
+        let open = || {
+            let files = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fd.unwrap().path().read_link().ok());
+            files.filter(|file| file.starts_with(lab.data().join("blobs"))).count()
+        };
+        let closed = async {
+            while open() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(20), closed).await.is_ok(), "{} are open", open());
+
+        lab.server.access().add_team_member(&system(), "lab", "dev", "alice").await.unwrap();
+        for upload in [wrong, refused] {
+            let end = format!("{upload}?digest={right}");
+            assert_eq!(lab.by(crate::rights::PASSWORD, Method::PUT, &end).await.status(), 201);
+        }
+    }
+
     async fn an_upload_ends_with_the_token_the_account_or_the_mode_that_let_it_begin(lab) {
         lab.push_image("lab/web", "1", b"layer").await;
         lab.with_alice().await;

@@ -1,23 +1,27 @@
 //! Search among much that others have: what the caller has is found, and how long that takes is the caller's own affair.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use msr_lite::access::rights::Visible;
+use msr_lite::access::rights::{Places, Visible};
 use msr_lite::base::{RepoId, Timestamp};
 use msr_lite::meta::key::Key;
 use msr_lite::meta::repo::RepoRow;
-use msr_lite::meta::{MetaError, Mode, WriteTx, repo, tables};
+use msr_lite::meta::{MetaError, Mode, WriteTx, repo, tables, term};
 use msr_lite::model::operation::Requirement;
 use msr_lite::model::permission::Level;
 use msr_lite::model::personal_token::TokenScope;
 use msr_lite::model::{Action, Caller, Principal};
 use msr_lite::oci::RepoName;
+use msr_lite::registry::Registry;
 use msr_lite::registry::repos::RepoQuery;
 use reqwest::Method;
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::api::texts;
-use crate::harness::{Lab, noise, on_each_engine};
+use crate::harness::{Lab, noise, on_each_engine, sha256};
 use crate::pages::Browser;
 use crate::rights::{PASSWORD, at};
 
@@ -84,6 +88,75 @@ on_each_engine! {
         }
         let page = browser.get("/search?q=web-1").await;
         assert!(page.text.contains("lab/web") && !page.text.contains("There is more than is shown"), "{}", page.text);
+    }
+}
+
+on_each_engine! {
+    // Sixteen searches among 5,000 manifests, side by side, held up `/readyz` and every pull for a second.
+    async fn searches_of_one_user_hold_up_nobody_and_few_run_at_once(lab) {
+        let registry = lab.server.registry().clone();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.clone().lock_owned().await;
+        let searches: Vec<_> = (0..6)
+            .map(|_| {
+                let (registry, running, most, gate) = (registry.clone(), running.clone(), most.clone(), gate.clone());
+                tokio::spawn(async move {
+                    let search = move |_: &Registry| {
+                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        drop(gate.blocking_lock());
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        Ok(())
+                    };
+                    registry.search_aside(search).await
+                })
+            })
+            .collect();
+        while running.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        // Who leaves makes no room for one more.
+        for search in &searches {
+            search.abort();
+        }
+        let mut browser = Browser::signed_in(&lab, "admin").await;
+        let short = Duration::from_millis(100);
+        for path in ["/v1/search?q=web", "/api/v0/index/autocomplete?query=web"] {
+            let found = tokio::time::timeout(short, lab.get(path));
+            assert!(found.await.is_err(), "{path} waits for its turn");
+        }
+        assert!(tokio::time::timeout(short, browser.get("/search?q=web")).await.is_err(), "so does the page");
+        assert_eq!(lab.get("/v2/_catalog").await.status(), 200, "nobody else does");
+        drop(closed);
+        assert_eq!(browser.get("/search?q=web").await.status, 200);
+        assert_eq!(lab.get("/v1/search?q=web").await.status(), 200);
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    }
+
+    async fn terms_of_a_repository_are_all_found_although_not_read_at_once(lab) {
+        lab.push_image("lab/web", "web-1", b"of the lab").await;
+        let (registry, name) = (lab.server.registry(), "lab/web".parse::<RepoName>().unwrap());
+        let id = registry.meta().read(|tx| repo::id_of(tx, &name)).unwrap().unwrap();
+        // More than are read at once, twice; and just as many.
+        for (many, text) in [(250_u32, "term-0249"), (520, "term-0519")] {
+            for begin in (0..many).step_by(BATCH) {
+                let put = move |tx: &mut WriteTx| {
+                    for n in begin..(begin + 80).min(many) {
+                        let digest = sha256(&n.to_be_bytes());
+                        term::set(tx, id, &digest, &[format!("term-{n:04}")])?;
+                    }
+                    Ok::<_, MetaError>(())
+                };
+                registry.meta().write(put).await.unwrap();
+            }
+            let repositories = [(name.clone(), id)].into();
+            let visible = Visible::Some(Places { repositories, ..Places::default() });
+            let found = |text: &str| registry.search_visible(text, 20, &visible, |_| true).unwrap().annotations;
+            assert_eq!(found(text).len(), 1, "the last of {many}");
+            assert_eq!(found("term-0000").len(), 1);
+            let all = registry.search_visible("term-", 1_000, &visible, |_| true).unwrap();
+            assert_eq!((all.annotations.len(), all.more), (many as usize, false));
+        }
     }
 }
 

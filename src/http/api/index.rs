@@ -18,6 +18,7 @@ use crate::model::account::Account;
 use crate::model::operation::{AccountAction, Requirement};
 use crate::model::permission::Action;
 use crate::oci::RepoName;
+use crate::registry::Registry;
 use crate::registry::repos::RepoEntry;
 
 /// Entries of an answer that names no number, and the most there are (MSR's and Docker's).
@@ -85,14 +86,14 @@ async fn find(
     namespace: Option<String>,
     limit: usize,
 ) -> Result<Vec<RepoEntry>, Failure> {
-    let (registry, access) = (call.app.registry.clone(), call.app.access.clone());
+    let access = call.app.access.clone();
     let caller = if call.may(Requirement::Catalog) { call.caller.without_token() } else { call.caller.clone() };
-    let find = move || {
+    let find = move |registry: &Registry| {
         let visible = access.visible(&caller).unwrap_or(Visible::Ask);
         let readable = |name: &RepoName| access.decide(&caller, Requirement::Repository(name, Action::Pull)).allowed();
         registry.repositories_with(&text, namespace.as_deref(), limit, &visible, readable)
     };
-    Ok(read_list(usize::MAX, find).await?)
+    Ok(call.app.registry.search_aside(find).await?)
 }
 
 /// Accounts whose name contains the text, among as many as one request looks at.

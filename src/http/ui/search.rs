@@ -6,11 +6,11 @@ use hyper::StatusCode;
 use super::page::{Frame, Nav, render};
 use super::routes::{ManifestPage, manifest_path, repository_path};
 use super::{Failure, Outcome, Visit};
-use crate::http::v2::read_list;
 use crate::model::Action;
 use crate::model::operation::Requirement;
 use crate::oci::kind::Kind;
 use crate::oci::{Digest, Reference, RepoName, Tag};
+use crate::registry::Registry;
 
 /// Entries of each list.
 const LIMIT: usize = 20;
@@ -61,14 +61,12 @@ pub(super) async fn serve(visit: &Visit<'_>) -> Outcome {
     if text.len() > MAX_TEXT {
         return Err(Failure::Bad(format!("A search has at most {MAX_TEXT} bytes; look for less of it.")));
     }
-    let (app, caller, wanted) = (visit.app.clone(), visit.caller.clone(), text.to_owned());
-    let visible = app.access.visible(&caller)?;
-    // It may look into thousands of repositories.
-    let found = read_list(usize::MAX, move || {
-        let readable = |name: &RepoName| app.access.may(&caller, Requirement::Repository(name, Action::Pull));
-        app.registry.search_visible(&wanted, LIMIT, &visible, readable)
-    })
-    .await?;
+    let (access, caller) = (visit.app.access.clone(), visit.caller.clone());
+    let visible = access.visible(&caller)?;
+    let readable = move |name: &RepoName| access.may(&caller, Requirement::Repository(name, Action::Pull));
+    let wanted = text.to_owned();
+    let search = move |registry: &Registry| registry.search_visible(&wanted, LIMIT, &visible, readable);
+    let found = visit.app.registry.search_aside(search).await?;
     let by_digest = |repo: &RepoName, digest| manifest_path(repo, &Reference::Digest(digest), ManifestPage::Overview);
     let named = |kind: Kind| (kind.name(), kind.label());
     let mut frame = visit.frame("Search", Nav::Repositories);

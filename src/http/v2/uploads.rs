@@ -105,14 +105,27 @@ pub(super) async fn finish(
     digest: Digest,
     body: RequestBody,
 ) -> Outcome {
+    // Only for who may go on with it.
+    call.app.registry.upload_status(&call.actor(), repo, id)?;
+    let closing = call.app.registry.closing(repo, id);
     // Most closing PUTs have no body; one with a range must be checked even when it is empty.
-    if (body.length() != Some(0) || headers.contains_key(CONTENT_RANGE))
-        && let Err(stop) = receive(call, headers, repo, id, Some(digest), body).await
-    {
-        return stop_reply(call, repo, id, stop);
+    let has_chunk = body.length() != Some(0) || headers.contains_key(CONTENT_RANGE);
+    let ended = async {
+        if has_chunk {
+            receive(call, headers, repo, id, Some(digest), body).await?;
+        }
+        Ok(call.app.registry.finish_upload(call.actor(), repo, id, digest).await?)
+    };
+    match ended.await {
+        Ok(()) => {
+            closing.ended();
+            Ok(created(repo, &digest))
+        }
+        Err(stop) => {
+            closing.rest().await;
+            stop_reply(call, repo, id, stop)
+        }
     }
-    call.app.registry.finish_upload(call.actor(), repo, id, digest).await?;
-    Ok(created(repo, &digest))
 }
 
 /// Gives an upload up.
