@@ -9,7 +9,6 @@ use super::path;
 use super::people::{self, account_shown};
 use super::repositories;
 use super::table::{Endpoint, Need, Parameter, parameter, row};
-
 use crate::access::accounts::AccountFilter;
 use crate::access::rights::Visible;
 use crate::http::reply;
